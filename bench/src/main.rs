@@ -1,0 +1,3 @@
+//! Measures the router beside nginx and haproxy.
+
+fn main() {}

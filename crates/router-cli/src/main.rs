@@ -1,0 +1,3 @@
+//! The llm-router command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The config file: schema, diagnostics, migration, edits.

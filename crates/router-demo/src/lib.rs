@@ -1,0 +1,1 @@
+//! A scripted, strict LLM provider for demos and tests.

@@ -1,0 +1,1 @@
+//! Native state behind the core's contract.

@@ -1,0 +1,8 @@
+//! Wire formats: dialects, streams, and the few bytes the router itself must read.
+//!
+//! This crate is pure: bytes and plain values in, bytes and plain values out. It has no policy,
+//! does no I/O, and builds for `wasm32-unknown-unknown`.
+
+pub mod dialect;
+
+pub use dialect::Dialect;

@@ -1,0 +1,3 @@
+//! What a developer of this repository runs: `cargo x <task>`.
+
+fn main() {}
