@@ -1,1 +1,3 @@
 //! The native host: listens, dials, relays.
+
+mod client;

@@ -1,0 +1,115 @@
+//! The pool of upstream connections.
+//!
+//! HTTP/1.1 and, where TLS negotiates it, HTTP/2. Redirects are never followed, bodies are never
+//! decompressed here, and a connection is only ever used for the origin it was opened to.
+//! `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured; loopback addresses are
+//! always reached directly.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::{Request, Response, Uri};
+use hyper::body::Incoming;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use crate::client::body::OutboundBody;
+use crate::client::connect::{Connect, Timed};
+
+pub(crate) mod body;
+mod connect;
+pub(crate) mod failure;
+
+/// Idle connections kept per origin.
+const IDLE_PER_HOST_MAX: usize = 256;
+/// How long an idle connection is kept. Below the 60 s after which common load balancers close.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+/// Interval of TCP keep-alive probes on long, silent streams.
+const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
+
+type Inner = legacy::Client<Timed<HttpsConnector<Connect>>, OutboundBody>;
+
+/// Sends requests to upstreams. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    tls: rustls::ClientConfig,
+    proxies: Arc<Matcher>,
+    /// One pool per connect timeout, as the timeout belongs to the connector. Locked only to look
+    /// one up; written when a config names a new timeout.
+    pools: Mutex<BTreeMap<Option<Duration>, Inner>>,
+}
+
+/// Why the client could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The platform's certificate verifier is not available.
+    #[error("cannot set up TLS: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+impl Client {
+    /// A client that trusts what the operating system trusts.
+    pub(crate) fn new() -> Result<Self, ClientError> {
+        use rustls_platform_verifier::BuilderVerifierExt;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_platform_verifier()?
+            .with_no_client_auth();
+        let proxies = Arc::new(Matcher::from_env());
+        Ok(Self { shared: Arc::new(Shared { tls, proxies, pools: Mutex::default() }) })
+    }
+
+    /// Sends `request`; resolves when the response head has arrived.
+    pub(crate) async fn send(
+        &self,
+        mut request: Request<OutboundBody>,
+        connect_timeout: Option<Duration>,
+    ) -> Result<Response<Incoming>, legacy::Error> {
+        if let Some(auth) = self.plain_proxy_auth(request.uri()) {
+            request.headers_mut().insert(http::header::PROXY_AUTHORIZATION, auth);
+        }
+        self.pool(connect_timeout).request(request).await
+    }
+
+    /// Credentials of a forward proxy that sees plain requests; tunnels carry their own.
+    fn plain_proxy_auth(&self, uri: &Uri) -> Option<http::HeaderValue> {
+        if uri.scheme() != Some(&http::uri::Scheme::HTTP) || connect::is_loopback(uri) {
+            return None;
+        }
+        self.shared.proxies.intercept(uri)?.basic_auth().cloned()
+    }
+
+    fn pool(&self, connect_timeout: Option<Duration>) -> Inner {
+        let mut pools = self.shared.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.entry(connect_timeout).or_insert_with(|| self.build(connect_timeout)).clone()
+    }
+
+    fn build(&self, connect_timeout: Option<Duration>) -> Inner {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(TCP_KEEPALIVE));
+        let connector = Connect::new(tcp, Arc::clone(&self.shared.proxies));
+        let https = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(self.shared.tls.clone())
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(connector);
+        legacy::Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
+            .build(Timed::new(https, connect_timeout))
+    }
+}
