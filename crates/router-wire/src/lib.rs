@@ -4,5 +4,7 @@
 //! does no I/O, and builds for `wasm32-unknown-unknown`.
 
 pub mod dialect;
+pub mod peek;
+pub mod splice;
 
 pub use dialect::Dialect;
