@@ -3,8 +3,14 @@
 //! This crate is pure: bytes and plain values in, bytes and plain values out. It has no policy,
 //! does no I/O, and builds for `wasm32-unknown-unknown`.
 
+pub mod canonical;
 pub mod dialect;
+pub mod facts;
+pub mod json;
 pub mod peek;
 pub mod splice;
+pub mod translate;
+pub mod usage;
 
 pub use dialect::Dialect;
+pub use usage::Usage;

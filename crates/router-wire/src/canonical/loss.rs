@@ -1,0 +1,130 @@
+//! What a translation could not carry: where, what and why.
+
+use std::borrow::Cow;
+
+use super::content::Origin;
+use crate::dialect::Dialect;
+
+/// How much a loss matters; config can turn chosen severities into errors.
+#[derive(
+    Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, serde::Deserialize, serde::Serialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// A hint to the vendor, bookkeeping, or data the answer does not depend on.
+    Hint,
+    /// A setting that shapes the answer.
+    Setting,
+    /// Part of the conversation, rewritten or left out.
+    Content,
+}
+
+impl Severity {
+    /// Name in config and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hint => "hint",
+            Self::Setting => "setting",
+            Self::Content => "content",
+        }
+    }
+}
+
+/// One kind of loss in one translation.
+#[derive(Clone, Debug, Eq, PartialEq, serde::Serialize)]
+pub struct Loss {
+    /// Where it first happened, as a path into the client's request or the upstream's answer.
+    pub path: String,
+    /// Short stable name for headers and counters: lower case, words joined by `-`.
+    pub code: Cow<'static, str>,
+    /// Why.
+    pub why: Cow<'static, str>,
+    /// How much it matters.
+    pub severity: Severity,
+    /// How often it happened.
+    pub count: u32,
+}
+
+/// Most kinds of losses kept for one translation; more are only counted in the last.
+pub const LOSSES_MAX: usize = 64;
+
+/// Collects losses. The same code is kept once, with a count.
+#[derive(Clone, Debug)]
+pub struct Losses {
+    list: Vec<Loss>,
+    /// Whose list of items an [`Origin`] refers to.
+    dialect: Dialect,
+}
+
+impl Losses {
+    /// For a request in `dialect`.
+    pub const fn new(dialect: Dialect) -> Self {
+        Self { list: Vec::new(), dialect }
+    }
+
+    /// Records a loss at a path.
+    pub fn add(
+        &mut self,
+        severity: Severity,
+        code: impl Into<Cow<'static, str>>,
+        path: &str,
+        why: impl Into<Cow<'static, str>>,
+    ) {
+        let code = code.into();
+        if self.count(&code) {
+            return;
+        }
+        let why = why.into();
+        self.list.push(Loss { path: path.to_owned(), code, why, severity, count: 1 });
+    }
+
+    /// Records a loss at a place in the conversation.
+    pub fn add_at(
+        &mut self,
+        severity: Severity,
+        code: &'static str,
+        origin: Origin,
+        why: &'static str,
+    ) {
+        if !self.count(code) {
+            let path = self.path(origin);
+            self.add(severity, code, &path, why);
+        }
+    }
+
+    fn count(&mut self, code: &str) -> bool {
+        let full = self.list.len() >= LOSSES_MAX;
+        let known = self.list.iter().position(|loss| loss.code == code);
+        let slot = if full { known.or_else(|| self.list.len().checked_sub(1)) } else { known };
+        slot.and_then(|at| self.list.get_mut(at)).is_some_and(|loss| {
+            loss.count = loss.count.saturating_add(1);
+            true
+        })
+    }
+
+    /// The path of a place in the client's dialect.
+    pub fn path(&self, origin: Origin) -> String {
+        let (list, head, parts) = match self.dialect {
+            Dialect::Anthropic => ("messages", "system", "content"),
+            Dialect::OpenaiChat => ("messages", "messages", "content"),
+            Dialect::OpenaiResponses => ("input", "instructions", "content"),
+            Dialect::Gemini => ("contents", "systemInstruction", "parts"),
+        };
+        match (origin.item, origin.part) {
+            (Some(item), Some(part)) => format!("{list}[{item}].{parts}[{part}]"),
+            (Some(item), None) => format!("{list}[{item}]"),
+            (None, Some(part)) => format!("{head}[{part}]"),
+            (None, None) => head.to_owned(),
+        }
+    }
+
+    /// What was recorded, in order.
+    pub fn list(&self) -> &[Loss] {
+        &self.list
+    }
+
+    /// What was recorded, in order.
+    pub fn into_list(self) -> Vec<Loss> {
+        self.list
+    }
+}

@@ -1,0 +1,67 @@
+//! What the way back must know of the way there.
+
+use crate::canonical::Shown;
+use crate::dialect::Dialect;
+
+/// A tool under the name the upstream knows it by.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ToolAlias {
+    /// Name at the upstream.
+    pub sent: String,
+    /// Name at the client.
+    pub name: String,
+    /// Group at the client (Responses `namespace`).
+    pub namespace: Option<String>,
+    /// Whether a free-text tool was shown as a function with one string member `input`.
+    pub unwrap: bool,
+    /// Hosted item type at the client (`apply_patch_call`), shown as a function.
+    pub hosted: Option<String>,
+}
+
+/// Everything the way back needs. Owns its data.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent wishes of the client")]
+pub struct Session {
+    /// What the client speaks.
+    pub inbound: Dialect,
+    /// What the upstream speaks.
+    pub outbound: Dialect,
+    /// The model name answers show.
+    pub model_shown: String,
+    /// Whether the client asked for a stream.
+    pub stream: bool,
+    /// Whether a Chat client asked for the usage chunk.
+    pub include_usage: bool,
+    /// Whether a Chat client used the old `functions`.
+    pub legacy_functions: bool,
+    /// Whether a Chat client sees `reasoning_content`.
+    pub reasoning_to_chat: bool,
+    /// How much of the thinking the client wants to see.
+    pub shown: Shown,
+    /// Now, in seconds since 1970.
+    pub now_s: u64,
+    /// Tools whose names differ between the two sides.
+    pub tools: Vec<ToolAlias>,
+    /// Tool-call ids that differ: what the upstream got, what the client knows.
+    pub call_ids: Vec<(String, String)>,
+    /// Stop sequences the router itself watches for, as the upstream does not.
+    pub stops: Vec<String>,
+    /// Estimated input tokens, shown until the upstream reports real ones.
+    pub input_estimate: u64,
+    /// Vendor of the model that answers; opaque state is wrapped under this name.
+    pub vendor: String,
+    /// Its family.
+    pub family: String,
+    /// Members of the request that the client's dialect repeats in its answers (Responses): JSON
+    /// members without the braces, or nothing.
+    pub echo: String,
+}
+
+/// The vendor whose opaque state a client of this dialect carries unwrapped.
+pub const fn native_vendor(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Anthropic => "anthropic",
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => "openai",
+        Dialect::Gemini => "google",
+    }
+}

@@ -1,0 +1,131 @@
+//! Token counts in one meaning, whatever the dialect counts in.
+//!
+//! | dialect | input figure | cache read | cache write | output figure |
+//! |---|---|---|---|---|
+//! | Messages | uncached only | beside it | beside it | reasoning included |
+//! | Chat, Responses | all three | contained | contained | reasoning included |
+//! | Gemini | all three | contained | contained | reasoning beside it |
+
+/// Tokens of one exchange. What an upstream does not report stays absent.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Usage {
+    /// Input that was neither read from nor written to a prompt cache.
+    pub input_uncached: Option<u64>,
+    /// Input read from a prompt cache.
+    pub cache_read: Option<u64>,
+    /// Input written to a prompt cache, all lifetimes together.
+    pub cache_write: Option<u64>,
+    /// The part of `cache_write` kept for an hour, where the upstream splits it (Anthropic).
+    pub cache_write_1h: Option<u64>,
+    /// Output, reasoning included.
+    pub output: Option<u64>,
+    /// The part of `output` that was reasoning.
+    pub reasoning: Option<u64>,
+    /// Web searches the vendor ran.
+    pub web_searches: Option<u64>,
+}
+
+impl Usage {
+    /// From figures that contain the cached part (Chat, Responses, Gemini). Where the parts exceed
+    /// the whole, the whole is taken to be exclusive already.
+    pub const fn from_inclusive(
+        input: Option<u64>,
+        cache_read: Option<u64>,
+        cache_write: Option<u64>,
+    ) -> Self {
+        let read = or_zero(cache_read);
+        let write = or_zero(cache_write);
+        let input_uncached = match input {
+            Some(all) => match all.checked_sub(read.saturating_add(write)) {
+                Some(rest) => Some(rest),
+                None => Some(all),
+            },
+            None => None,
+        };
+        Self {
+            input_uncached,
+            cache_read,
+            cache_write,
+            cache_write_1h: None,
+            output: None,
+            reasoning: None,
+            web_searches: None,
+        }
+    }
+
+    /// All input, cached or not.
+    pub const fn input(&self) -> u64 {
+        or_zero(self.input_uncached)
+            .saturating_add(or_zero(self.cache_read))
+            .saturating_add(or_zero(self.cache_write))
+    }
+
+    /// All output.
+    pub const fn output(&self) -> u64 {
+        or_zero(self.output)
+    }
+
+    /// All tokens.
+    pub const fn total(&self) -> u64 {
+        self.input().saturating_add(self.output())
+    }
+
+    /// Whether nothing was reported.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Takes over the figures that `newer` has.
+    pub fn merge(&mut self, newer: &Self) {
+        let Self {
+            input_uncached,
+            cache_read,
+            cache_write,
+            cache_write_1h,
+            output,
+            reasoning,
+            web_searches,
+        } = newer;
+        for (slot, value) in [
+            (&mut self.input_uncached, input_uncached),
+            (&mut self.cache_read, cache_read),
+            (&mut self.cache_write, cache_write),
+            (&mut self.cache_write_1h, cache_write_1h),
+            (&mut self.output, output),
+            (&mut self.reasoning, reasoning),
+            (&mut self.web_searches, web_searches),
+        ] {
+            *slot = value.or(*slot);
+        }
+    }
+}
+
+const fn or_zero(value: Option<u64>) -> u64 {
+    match value {
+        Some(value) => value,
+        None => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_uncached_part_is_never_negative() {
+        let usage = |input, read, write| {
+            Usage::from_inclusive(Some(input), Some(read), Some(write)).input_uncached
+        };
+        assert_eq!(usage(100, 60, 10), Some(30));
+        assert_eq!(usage(10, 60, 0), Some(10), "an input below its cached part is exclusive");
+        assert_eq!(Usage::from_inclusive(None, Some(5), None).input(), 5);
+    }
+
+    #[test]
+    fn later_figures_replace_only_what_they_have() {
+        let mut usage = Usage { input_uncached: Some(9), output: Some(1), ..Usage::default() };
+        usage.merge(&Usage { output: Some(40), ..Usage::default() });
+        assert_eq!((usage.input_uncached, usage.output), (Some(9), Some(40)));
+        assert_eq!(usage.total(), 49);
+    }
+}
