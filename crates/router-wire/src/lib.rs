@@ -9,6 +9,7 @@ pub mod facts;
 pub mod json;
 pub mod peek;
 pub mod splice;
+pub mod surface;
 pub mod translate;
 pub mod usage;
 
