@@ -5,6 +5,7 @@
 
 pub mod canonical;
 pub mod dialect;
+pub mod error;
 pub mod facts;
 pub mod json;
 pub mod peek;
