@@ -10,6 +10,7 @@ pub mod facts;
 pub mod json;
 pub mod peek;
 pub mod splice;
+pub mod sse;
 pub mod surface;
 pub mod translate;
 pub mod usage;
