@@ -4,10 +4,12 @@
 //! does no I/O, and builds for `wasm32-unknown-unknown`.
 
 pub mod canonical;
+pub mod detect;
 pub mod dialect;
 pub mod error;
 pub mod facts;
 pub mod json;
+pub mod models;
 pub mod peek;
 pub mod splice;
 pub mod sse;
