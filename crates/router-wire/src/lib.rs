@@ -14,6 +14,7 @@ pub mod peek;
 pub mod splice;
 pub mod sse;
 pub mod surface;
+pub mod tap;
 pub mod translate;
 pub mod usage;
 

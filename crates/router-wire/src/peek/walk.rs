@@ -70,6 +70,7 @@ impl Entry<'_> {
 pub struct Members<'a> {
     walker: Walker<'a>,
     state: State,
+    complete: bool,
 }
 
 impl<'a> Members<'a> {
@@ -82,7 +83,12 @@ impl<'a> Members<'a> {
         let mut walker = Walker::new(bytes, start);
         walker.skip_space();
         let state = if walker.byte() == Some(b'{') { State::First } else { State::Done };
-        Self { walker, state }
+        Self { walker, state, complete: false }
+    }
+
+    /// Whether the iteration reached the closing brace, with nothing malformed before it.
+    pub fn is_complete(&self) -> bool {
+        self.complete
     }
 }
 
@@ -95,17 +101,19 @@ impl<'a> Iterator for Members<'a> {
             State::First => true,
             State::Later => false,
         };
-        if let Ok(Some(member)) = self.walker.next_member(first) {
-            self.state = State::Later;
-            let bytes = self.walker.bytes;
-            return Some(Entry {
-                key: member.key.of(bytes),
-                value: member.value.of(bytes),
-                member,
-            });
+        match self.walker.next_member(first) {
+            Ok(Some(member)) => {
+                self.state = State::Later;
+                let bytes = self.walker.bytes;
+                let (key, value) = (member.key.of(bytes), member.value.of(bytes));
+                Some(Entry { key, value, member })
+            }
+            end => {
+                self.complete = end.is_ok();
+                self.state = State::Done;
+                None
+            }
         }
-        self.state = State::Done;
-        None
     }
 }
 
