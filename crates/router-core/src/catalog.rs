@@ -215,9 +215,9 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Some(Duration::from_secs(10)),
-            first_byte: Some(Duration::from_secs(120)),
-            idle: Some(Duration::from_secs(120)),
-            total: Some(Duration::from_secs(600)),
+            first_byte: Some(Duration::from_mins(2)),
+            idle: Some(Duration::from_mins(2)),
+            total: Some(Duration::from_mins(10)),
         }
     }
 }
@@ -257,9 +257,9 @@ impl Default for Retry {
         Self {
             attempts: 3,
             attempts_total: 10,
-            budget: Duration::from_secs(120),
+            budget: Duration::from_mins(2),
             base_delay: Duration::from_millis(250),
-            max_delay: Duration::from_millis(3_000),
+            max_delay: Duration::from_secs(3),
         }
     }
 }
@@ -285,8 +285,8 @@ impl Default for CooldownPolicy {
     fn default() -> Self {
         Self {
             rate_limit: Duration::from_secs(30),
-            auth: Duration::from_secs(600),
-            billing: Duration::from_secs(900),
+            auth: Duration::from_mins(10),
+            billing: Duration::from_mins(15),
             not_found: Duration::from_secs(45),
             max: Duration::from_hours(24),
             allow_policy_fallback: false,
@@ -324,7 +324,7 @@ impl Default for StreamPolicy {
     fn default() -> Self {
         Self {
             hold_bytes: 64 * 1024,
-            hold: Duration::from_secs(60),
+            hold: Duration::from_mins(1),
             keep_alive: Duration::from_secs(15),
         }
     }

@@ -13,6 +13,7 @@ pub struct UnixMs(pub u64);
 
 impl UnixMs {
     /// This moment plus `delay`, saturating.
+    #[must_use]
     pub fn after(self, delay: Duration) -> Self {
         let ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         Self(self.0.saturating_add(ms))
