@@ -43,7 +43,7 @@ pub use content::{
 pub use effort::{Effort, Reasoning, Shown, ThinkingForm};
 pub use event::{Block, Delta, Event, Start};
 pub use failure::{Failure, FailureKind};
-pub use loss::{LOSSES_MAX, Loss, Losses, Severity};
+pub use loss::{LOSSES_MAX, Loss, Losses, Severity, member_path};
 pub use request::{
     CacheSettings, Extra, Fallback, Foreign, Identity, Logprobs, OutputFormat, Request, Sampling,
     ServiceTier, Storage, Verbosity,

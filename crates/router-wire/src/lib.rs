@@ -3,12 +3,14 @@
 //! This crate is pure: bytes and plain values in, bytes and plain values out. It has no policy,
 //! does no I/O, and builds for `wasm32-unknown-unknown`.
 
+pub mod anthropic;
 pub mod canonical;
 pub mod detect;
 pub mod dialect;
 pub mod error;
 pub mod facts;
 pub mod json;
+pub mod media;
 pub mod models;
 pub mod peek;
 pub mod splice;

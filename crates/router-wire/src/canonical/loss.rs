@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::content::Origin;
 use crate::dialect::Dialect;
+use crate::translate::Refusal;
 
 /// How much a loss matters; config can turn chosen severities into errors.
 #[derive(
@@ -54,6 +55,43 @@ pub struct Losses {
     list: Vec<Loss>,
     /// Whose list of items an [`Origin`] refers to.
     dialect: Dialect,
+}
+
+/// Where a client of this dialect wrote a member that canonically has Chat's name.
+pub fn member_path(dialect: Dialect, member: &'static str) -> &'static str {
+    use Dialect::{Anthropic, Gemini, OpenaiChat, OpenaiResponses};
+    match (dialect, member) {
+        (OpenaiResponses, "max_tokens") => "max_output_tokens",
+        (Gemini, "max_tokens") => "generationConfig.maxOutputTokens",
+        (Anthropic, "stop") => "stop_sequences",
+        (Gemini, "stop") => "generationConfig.stopSequences",
+        (Gemini, "temperature") => "generationConfig.temperature",
+        (Gemini, "top_p") => "generationConfig.topP",
+        (Gemini, "top_k") => "generationConfig.topK",
+        (Gemini, "seed") => "generationConfig.seed",
+        (Gemini, "presence_penalty") => "generationConfig.presencePenalty",
+        (Gemini, "frequency_penalty") => "generationConfig.frequencyPenalty",
+        (Gemini, "n") => "generationConfig.candidateCount",
+        (Gemini, "logprobs") => "generationConfig.responseLogprobs",
+        (Gemini, "response_format") => "generationConfig.responseMimeType",
+        (Gemini, "reasoning_effort") => "generationConfig.thinkingConfig",
+        (Gemini, "tool_choice" | "parallel_tool_calls") => "toolConfig.functionCallingConfig",
+        (Gemini, "metadata") => "labels",
+        (Gemini, "service_tier") => "serviceTier",
+        (OpenaiResponses, "logprobs") => "top_logprobs",
+        (OpenaiResponses, "response_format") => "text.format",
+        (OpenaiResponses, "response_format.description") => "text.format.description",
+        (OpenaiResponses, "verbosity") => "text.verbosity",
+        (OpenaiResponses, "reasoning_effort") => "reasoning.effort",
+        (OpenaiResponses, "web_search" | "search_context_size" | "defer_loading")
+        | (Anthropic, "web_search" | "defer_loading") => "tools",
+        (OpenaiChat, "web_search" | "search_context_size") => "web_search_options",
+        (Anthropic, "response_format") => "output_config.format",
+        (Anthropic, "reasoning_effort") => "thinking",
+        (Anthropic, "parallel_tool_calls") => "tool_choice.disable_parallel_tool_use",
+        (Anthropic, "safety_identifier") => "metadata.user_id",
+        (_, name) => name,
+    }
 }
 
 impl Losses {
@@ -116,6 +154,22 @@ impl Losses {
             (None, Some(part)) => format!("{head}[{part}]"),
             (None, None) => head.to_owned(),
         }
+    }
+
+    /// Records that a member of the request (named as in [`member_path`]) is lost.
+    pub fn member(&mut self, severity: Severity, member: &'static str, why: &'static str) {
+        let path = member_path(self.dialect, member);
+        self.add(severity, member, path, why);
+    }
+
+    /// A refusal because of a member of the request (named as in [`member_path`]).
+    pub fn refuse(&self, member: &'static str, why: impl Into<Cow<'static, str>>) -> Refusal {
+        Refusal::new(member_path(self.dialect, member), why)
+    }
+
+    /// A refusal because of a place in the conversation.
+    pub fn refuse_at(&self, origin: Origin, why: impl Into<Cow<'static, str>>) -> Refusal {
+        Refusal::new(self.path(origin), why)
     }
 
     /// What was recorded, in order.

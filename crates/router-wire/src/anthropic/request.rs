@@ -1,0 +1,11 @@
+//! The request of the Messages API.
+
+mod blocks;
+mod read;
+mod summary;
+mod tools;
+mod write;
+mod write_blocks;
+
+pub use read::read;
+pub use write::write;
