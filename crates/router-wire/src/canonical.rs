@@ -28,7 +28,6 @@ mod content;
 pub mod effort;
 pub mod envelope;
 mod event;
-mod failure;
 mod loss;
 mod request;
 mod response;
@@ -42,7 +41,6 @@ pub use content::{
 };
 pub use effort::{Effort, Reasoning, Shown, ThinkingForm};
 pub use event::{Block, Delta, Event, Start};
-pub use failure::{Failure, FailureKind};
 pub use loss::{LOSSES_MAX, Loss, Losses, Severity, member_path};
 pub use request::{
     CacheSettings, Extra, Fallback, Foreign, Identity, Logprobs, OutputFormat, Request, Sampling,

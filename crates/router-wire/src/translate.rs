@@ -15,8 +15,9 @@
 
 use std::borrow::Cow;
 
-use crate::canonical::{FailureKind, Loss, Response, Severity};
+use crate::canonical::{Loss, Response, Severity};
 use crate::dialect::Dialect;
+use crate::error::{ClientError, ErrorKind};
 use crate::facts::Facts;
 use crate::json::JsonError;
 
@@ -101,7 +102,7 @@ pub enum Answer<'a> {
     /// An answer.
     Response(Box<Response<'a>>),
     /// An error object.
-    Failed(crate::canonical::Failure<'a>),
+    Failed(Box<ClientError>),
 }
 
 /// Why a client's body cannot be read.
@@ -164,13 +165,18 @@ pub enum TranslateError {
 pub const THREAD_NOT_FOUND: &str = "thread_not_found";
 
 impl TranslateError {
-    /// Kind of failure, for the client's error body and status.
-    pub const fn kind(&self) -> FailureKind {
-        match self {
+    /// What the client is told.
+    pub fn to_client_error(&self) -> ClientError {
+        let error = match self {
             Self::Malformed { .. } | Self::Refused { .. } | Self::Strict(_) => {
-                FailureKind::InvalidRequest
+                ClientError::new(ErrorKind::InvalidRequest, self.to_string())
             }
-            Self::ThreadNotFound => FailureKind::NotFound,
+            Self::ThreadNotFound => ClientError::new(ErrorKind::NotFound, self.to_string())
+                .with_detail(THREAD_NOT_FOUND),
+        };
+        match self.param() {
+            Some(path) => error.with_param(path),
+            None => error,
         }
     }
 

@@ -18,8 +18,8 @@
 use std::borrow::Cow;
 
 use super::content::{Citation, Json, Opaque};
-use super::failure::Failure;
 use super::stop::Stop;
+use crate::error::ClientError;
 use crate::json::Str;
 use crate::usage::Usage;
 
@@ -110,8 +110,8 @@ pub enum Event<'a> {
     Finish(Stop<'a>),
     /// The upstream's end marker. Nothing follows.
     End,
-    /// The upstream reported an error. Nothing follows.
-    Failed(Failure<'a>),
+    /// The upstream reported an error; [`crate::error::UpstreamError`] reads it. Nothing follows.
+    Failed(Box<ClientError>),
     /// The upstream is alive, and says nothing.
     Ping,
 }

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 
 use super::content::{Json, Opaque};
 use super::event::{Block, Delta, Event};
-use super::failure::{Failure, FailureKind};
+use crate::error::{ClientError, ErrorKind};
 use crate::json::Str;
 
 /// Most bytes held for blocks whose turn has not come; more fails the stream.
@@ -156,7 +156,7 @@ impl Sequencer {
 
     fn fail(&mut self, message: &'static str, sink: &mut impl FnMut(Event<'_>)) {
         self.over = true;
-        sink(Event::Failed(Failure::new(FailureKind::Api, message)));
+        sink(Event::Failed(Box::new(ClientError::new(ErrorKind::Upstream, message))));
     }
 
     fn close(&mut self, key: u32, sink: &mut impl FnMut(Event<'_>)) {

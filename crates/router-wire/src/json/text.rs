@@ -131,6 +131,8 @@ impl PartialEq for Str<'_> {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Plain(a), Self::Plain(b)) => a == b,
+            // The same escapes mean the same; different ones may still.
+            (Self::Literal(a), Self::Literal(b)) if a == b => true,
             _ => self.decode() == other.decode(),
         }
     }

@@ -42,8 +42,6 @@ pub struct Session {
     pub now_s: u64,
     /// Tools whose names differ between the two sides.
     pub tools: Vec<ToolAlias>,
-    /// Tool-call ids that differ: what the upstream got, what the client knows.
-    pub call_ids: Vec<(String, String)>,
     /// Stop sequences the router itself watches for, as the upstream does not.
     pub stops: Vec<String>,
     /// Estimated input tokens, shown until the upstream reports real ones.
