@@ -198,6 +198,9 @@ pub fn dialect_hint(path: &str) -> Option<Dialect> {
         Some("messages") => Some(Dialect::Anthropic),
         Some("chat" | "embeddings" | "completions") => Some(Dialect::OpenaiChat),
         Some("responses") => Some(Dialect::OpenaiResponses),
+        Some("models") if place.find().is_some_and(|found| found.get.is_none()) => {
+            Some(Dialect::Gemini)
+        }
         _ => None,
     }
 }

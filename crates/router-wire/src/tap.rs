@@ -18,7 +18,7 @@ mod parts;
 
 pub use figures::{finish_reason_of_body, usage_of_body};
 
-use crate::error::UpstreamError;
+use crate::error::{StreamPlace, UpstreamError};
 use crate::peek::{Items, Members, count_of, find, find_path, text_of};
 use crate::sse::{Decoder, EVENT_BYTES_MAX, Event};
 use crate::{Dialect, Usage};
@@ -126,19 +126,16 @@ impl Tap {
         self.decoder.is_between_events()
     }
 
-    /// Responses: the id of the response, empty before it came.
-    pub fn response_id(&self) -> &str {
-        &self.watch.response_id
-    }
-
-    /// Responses: when the response was created, in seconds since 1970; 0 before it came.
-    pub fn response_created_s(&self) -> u64 {
-        self.watch.response_created_s
-    }
-
-    /// Responses: the number that follows that of the last event.
-    pub fn next_sequence_number(&self) -> u64 {
-        self.watch.next_sequence_number
+    /// Where the stream stands, for the error event that ends it. `model` is the name the client
+    /// asked for.
+    pub fn place<'a>(&'a self, request_id: &'a str, model: &'a str) -> StreamPlace<'a> {
+        StreamPlace {
+            request_id,
+            response_id: &self.watch.response_id,
+            model,
+            created_s: self.watch.response_created_s,
+            sequence_number: self.watch.next_sequence_number,
+        }
     }
 }
 
@@ -218,7 +215,9 @@ impl Watch {
         if let Some(usage) = parts.usage {
             self.usage.merge(&figures::chat(usage));
         }
-        for choice in parts.choices.map(Items::new).into_iter().flatten() {
+        // After the first output only a finish is of interest, and most chunks have none.
+        let choices = parts.choices.filter(|choices| !self.seen.meaningful || may_finish(choices));
+        for choice in choices.map(Items::new).into_iter().flatten() {
             for entry in Members::new(choice) {
                 match inner(entry.key) {
                     b"delta" | b"message" => self.note_output(Some(entry.value)),
@@ -313,6 +312,17 @@ impl Watch {
             self.finish_reason = Some(reason.into_owned());
         }
     }
+}
+
+/// Whether a list of choices may have a finish reason that is not null. Inside a string the quotes
+/// would be escaped, so the searched text cannot be part of what the model said.
+fn may_finish(choices: &[u8]) -> bool {
+    const KEY: &[u8] = b"\"finish_reason\"";
+    memchr::memmem::find_iter(choices, KEY).any(|at| {
+        let value = choices.get(at + KEY.len()..).unwrap_or_default().trim_ascii_start();
+        let value = value.strip_prefix(b":").unwrap_or_default().trim_ascii_start();
+        !value.starts_with(b"null")
+    })
 }
 
 /// Whether a delta holds anything but its role and type.

@@ -163,6 +163,7 @@ fn errors_of_every_vendor_are_read() {
         None,
         Some("c"),
     );
+    reads(400, r#"{"error":{"message":{"en":["m"]}}}"#, r#"{"en":["m"]}"#, None, None);
     reads(500, " plain words\n", "plain words", None, None);
     reads(
         502,

@@ -102,7 +102,10 @@ impl UpstreamError {
                 let own = |name: &str| member(name).and_then(plain);
                 let mut error = Self {
                     status: 0,
-                    message: own("message").or_else(|| own("msg")).unwrap_or_default(),
+                    message: member("message")
+                        .or_else(|| member("msg"))
+                        .map(said)
+                        .unwrap_or_default(),
                     // The envelope's own type says only that this is an error.
                     kind: own("type").filter(|kind| kind != "error").or_else(|| own("status")),
                     code: own("code"),
@@ -136,6 +139,15 @@ fn title(html: &str) -> &str {
     html.split_once("<title>")
         .and_then(|(_, rest)| rest.split_once("</title>"))
         .map_or("", |(title, _)| title.trim())
+}
+
+/// A message as text, whatever a vendor put there.
+fn said(value: &Value) -> String {
+    plain(value).unwrap_or_else(|| {
+        let mut text = value.to_string();
+        text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+        text
+    })
 }
 
 fn plain(value: &Value) -> Option<String> {

@@ -143,6 +143,8 @@ fn the_path_tells_the_dialect_of_its_errors() {
     assert_eq!(dialect_hint("/v1/chat"), Some(OpenaiChat));
     assert_eq!(dialect_hint("/v1/responses/x/y"), Some(OpenaiResponses));
     assert_eq!(dialect_hint("/v1beta/nonsense"), Some(Gemini));
+    assert_eq!(dialect_hint("/v1/models/m:generateContent"), Some(Gemini));
+    assert_eq!(dialect_hint("/v1/models/m:8b"), None);
     assert_eq!(dialect_hint("/nonsense"), None);
 }
 

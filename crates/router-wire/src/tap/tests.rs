@@ -148,8 +148,8 @@ fn a_responses_stream_is_understood() {
         ],
         End::Clean,
     );
-    assert_eq!((tap.response_id(), tap.response_created_s()), ("resp_1", 7));
-    assert_eq!(tap.next_sequence_number(), 7);
+    let place = tap.place("req", "m");
+    assert_eq!((place.response_id, place.created_s, place.sequence_number), ("resp_1", 7, 7));
     assert_eq!(tap.finish_reason(), Some("completed"));
     assert_eq!((tap.usage().input_uncached, tap.usage().cache_read), (Some(5), Some(4)));
     let call = "{'type':'response.output_item.added','item':{'type':'function_call','name':'f'}}";
@@ -268,4 +268,19 @@ proptest! {
             let _ = (tap.finish(), usage_of_body(dialect, &bytes), finish_reason_of_body(dialect, json.as_bytes()));
         }
     }
+}
+
+#[test]
+fn a_finish_is_found_however_it_is_written() {
+    let text = "{'choices':[{'delta':{'content':'x'},'finish_reason':null}]}";
+    for finish in [
+        "{'choices':[{'delta':{},'finish_reason' : 'stop'}]}",
+        "{'choices':[{'finish_reason':null},{'finish_reason':\n'stop'}]}",
+        "{'choices':[{'delta':{'content':'finish_reason'},'finish_reason':'stop'}]}",
+    ] {
+        let tap = check(OpenaiChat, &[(text, "m"), (&finish.replace('\n', ""), "t")], End::Clean);
+        assert_eq!(tap.finish_reason(), Some("stop"));
+    }
+    let said = r#"{"choices":[{"delta":{"content":"\"finish_reason\":\"stop\""}}]}"#;
+    check(OpenaiChat, &[(text, "m"), (said, "m")], End::Truncated);
 }
