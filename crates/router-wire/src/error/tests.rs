@@ -201,6 +201,28 @@ fn a_client_hears_what_the_upstream_said() {
 }
 
 #[test]
+fn the_wait_that_gemini_asks_for_is_read() {
+    for (delay, millis) in [
+        ("34s", Some(34_000)),
+        ("1.5s", Some(1_500)),
+        ("0.0071234s", Some(7)),
+        ("34", None),
+        ("-1s", None),
+        ("1.xs", None),
+        ("s", None),
+        ("99999999999999999999s", None),
+    ] {
+        let body = format!(
+            r#"[{{"error":{{"code":429,"message":"m","details":[{{"reason":"r"}},{{"retryDelay":"{delay}"}}]}}}}]"#
+        );
+        let error = UpstreamError::read(429, body.as_bytes());
+        assert_eq!(error.retry_after_ms, millis, "{delay}");
+        let seconds = millis.map(|millis: u64| millis.div_ceil(1_000));
+        assert_eq!(error.to_client_error().retry_after_s, seconds, "whole seconds, rounded up");
+    }
+}
+
+#[test]
 fn a_success_that_is_an_error_is_recognised() {
     for error in [
         r#"{"error":{"message":"m"}}"#,

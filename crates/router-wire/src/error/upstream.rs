@@ -21,6 +21,8 @@ pub struct UpstreamError {
     pub code: Option<String>,
     /// `param`.
     pub param: Option<String>,
+    /// How long to wait, in milliseconds, where the body says so (Gemini's `RetryInfo`).
+    pub retry_after_ms: Option<u64>,
 }
 
 impl UpstreamError {
@@ -52,6 +54,7 @@ impl UpstreamError {
             error.code = Some(code.clone().into());
         }
         error.param.clone_from(&self.param);
+        error.retry_after_s = self.retry_after_ms.map(|millis| millis.div_ceil(1_000));
         error
     }
 
@@ -110,6 +113,7 @@ impl UpstreamError {
                     kind: own("type").filter(|kind| kind != "error").or_else(|| own("status")),
                     code: own("code"),
                     param: own("param"),
+                    retry_after_ms: member("details").and_then(retry_delay_ms),
                 };
                 if let Some(inner) = nested {
                     let inner = Self::from_value(inner);
@@ -119,6 +123,7 @@ impl UpstreamError {
                     error.kind = inner.kind.or(error.kind);
                     error.code = inner.code.or(error.code);
                     error.param = inner.param.or(error.param);
+                    error.retry_after_ms = inner.retry_after_ms.or(error.retry_after_ms);
                 }
                 error
             }
@@ -139,6 +144,21 @@ fn title(html: &str) -> &str {
     html.split_once("<title>")
         .and_then(|(_, rest)| rest.split_once("</title>"))
         .map_or("", |(title, _)| title.trim())
+}
+
+/// The `retryDelay` among the details of a Gemini error, such as `34s` or `1.5s`.
+fn retry_delay_ms(details: &Value) -> Option<u64> {
+    let delay = details.as_array()?.iter().find_map(|detail| detail.get("retryDelay"))?;
+    let (whole, fraction) = {
+        let seconds = delay.as_str()?.strip_suffix('s')?;
+        seconds.split_once('.').unwrap_or((seconds, ""))
+    };
+    if !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let thousandths = fraction.bytes().chain(std::iter::repeat(b'0')).take(3);
+    let millis = thousandths.fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+    whole.parse::<u64>().ok()?.checked_mul(1_000)?.checked_add(millis)
 }
 
 /// A message as text, whatever a vendor put there.
