@@ -143,6 +143,21 @@ pub enum Strategy {
     LeastCost,
 }
 
+impl Strategy {
+    /// The strategy's one name in config, logs and headers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Ordered => "ordered",
+            Self::RoundRobin => "round-robin",
+            Self::WeightedRr => "weighted-rr",
+            Self::QuotaAwareWeightedRr => "quota-aware-weighted-rr",
+            Self::LeastLatency => "least-latency",
+            Self::LeastCost => "least-cost",
+        }
+    }
+}
+
 /// A cap on use of a provider within a window.
 #[derive(Clone, Debug)]
 pub struct Bucket {

@@ -168,7 +168,21 @@ pub fn peek(body: &[u8]) -> Result<Peek<'_>, PeekError> {
     Ok(found)
 }
 
+/// What a walk found, apart from the body it walked: for hosts that keep a body and move it.
+#[derive(Clone, Debug)]
+pub struct Found(Peek<'static>);
+
 impl<'a> Peek<'a> {
+    /// What was found, without the body.
+    pub fn found(&self) -> Found {
+        Found(Peek { body: &[], ..*self })
+    }
+
+    /// Puts back together what [`Peek::found`] took apart; `body` must be the one that was walked.
+    pub fn of(body: &'a [u8], found: &Found) -> Self {
+        Self { body, ..found.0 }
+    }
+
     /// The body that was walked.
     pub fn body(&self) -> &'a [u8] {
         self.body
