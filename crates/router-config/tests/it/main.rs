@@ -1,0 +1,7 @@
+//! Tests of the public API on whole documents.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+#![expect(clippy::disallowed_methods, reason = "the crate is pure, its tests read files")]
+
+mod good;
+mod schema;
