@@ -149,7 +149,8 @@ impl<'a> Source<'a> {
 }
 
 impl Excerpt {
-    /// The first line of `span`, showing the text of the span itself.
+    /// The first line of `span`, showing the text of the span itself if it is a single text;
+    /// texts inside of lists and objects stay hidden.
     pub(crate) fn showing(source: &Source<'_>, span: Span) -> Self {
         Self::new(source, span, Some(span))
     }
@@ -207,10 +208,7 @@ fn mask(line: &str, line_start: usize, shown: Option<Span>) -> Vec<char> {
     while let Some(&(byte, c)) = chars.get(at) {
         let end = if c == '"' { string_end(&chars, at) } else { word_end(&chars, at) };
         let token = at..end.max(at.saturating_add(1));
-        let is_shown = shown.is_some_and(|span| {
-            let offset = line_start.saturating_add(byte);
-            span.start <= offset && offset < span.end
-        });
+        let is_shown = shown.is_some_and(|span| line_start.saturating_add(byte) == span.start);
         let is_key = c == '"' && !after_colon && next_char(&chars, token.end) == Some(':');
         let is_short = c != '"' && token.len() <= BARE_WORD_CHARS;
         if !is_shown && !is_key && !is_short {

@@ -66,8 +66,12 @@ impl<'a> Context<'a> {
 
     /// Reports the value being read as something else than `expected`.
     pub(crate) fn wrong_type<T>(&mut self, node: &Node, expected: &str) -> Option<T> {
-        let message = format!("expected {expected}, found {}", node.kind());
-        self.report_span(Severity::Error, node.span, Show::Place, message, None);
+        let message = match &node.value {
+            Value::Number(text) => format!("expected {expected}, found {text}"),
+            _ => format!("expected {expected}, found {}", node.kind()),
+        };
+        let hint = Some("correct it, or remove it to use the default".to_owned());
+        self.report_span(Severity::Error, node.span, Show::Place, message, hint);
         None
     }
 

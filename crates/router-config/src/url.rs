@@ -105,7 +105,7 @@ impl BaseUrl {
         let host = uri.host().filter(|host| !host.is_empty()).ok_or("the address has no host")?;
         let authority = match uri.port() {
             Some(port) if port.as_u16() != usual_port(&scheme) => format!("{host}:{port}"),
-            _ if authority.ends_with(':') => return Err("the port of the address is missing"),
+            None if authority.len() > host.len() => return Err("the port of the address is wrong"),
             _ => host.to_owned(),
         };
         let path = uri.path().trim_end_matches('/').to_owned();
@@ -285,3 +285,6 @@ fn encode_segment(model: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

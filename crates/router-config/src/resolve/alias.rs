@@ -82,15 +82,16 @@ impl Resolver<'_> {
             list.as_ref().map(|list| list.0.clone()).unwrap_or_default()
         };
         let primaries = list(&written.targets);
-        if primaries.is_empty() {
-            let hint = "add `\"targets\": [\"provider/model\"]`";
-            cx.warn(&written.at, format!("alias `{id}` has no targets"), hint);
+        let fallbacks = list(&written.fallback_targets);
+        if primaries.is_empty() && !fallbacks.is_empty() {
+            let what = format!("alias `{id}` has no targets, only fallback targets");
+            cx.warn(&written.at, what, "move the first of them to `targets`");
         }
         let mut seen = Vec::new();
         Alias {
             strategy: strategy(written, cx),
             targets: self.targets(&primaries, &mut seen, cx),
-            fallback_targets: self.targets(&list(&written.fallback_targets), &mut seen, cx),
+            fallback_targets: self.targets(&fallbacks, &mut seen, cx),
             affinity: affinity(written, cx),
         }
     }

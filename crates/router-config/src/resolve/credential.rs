@@ -193,11 +193,8 @@ fn auth_header(auth: &schema::Auth, cx: &mut Context<'_>) -> Option<AuthHeader> 
                 );
             } else if kind != "bearer" {
                 let path = format!("{}.type", auth.at);
-                cx.warn(
-                    &path,
-                    format!("`{kind}` is not a type of auth; bearer is used"),
-                    "use `bearer`, `x-api-key`, `header` or `none`",
-                );
+                let hint = "use `bearer`, `x-api-key`, `header` or `none`";
+                report(cx, &path, "the type of auth is not known; bearer is used", hint);
             }
             let name = http::header::AUTHORIZATION;
             Some(AuthHeader::Header {

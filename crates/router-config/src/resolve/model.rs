@@ -4,7 +4,8 @@ use router_core::catalog::{Catalog, Model, ModelRef, Price};
 use router_wire::Dialect;
 
 use super::Names;
-use crate::read::Context;
+use crate::diagnostic::Severity;
+use crate::read::{Context, Show};
 use crate::schema;
 
 /// Models of a provider, with what else is remembered about them.
@@ -85,8 +86,10 @@ pub(crate) fn dialects(
 pub(crate) fn dialect(text: &str, path: &str, cx: &mut Context<'_>) -> Option<Dialect> {
     let found = Dialect::from_config_name(&text.to_lowercase());
     if found.is_none() {
-        let hint = "use `openai`, `claude`, `responses` or `gemini`";
-        cx.warn(path, format!("`{text}` is not a format and is ignored"), hint);
+        let hint = Some("use `openai`, `claude`, `responses` or `gemini`");
+        let what = format!("`{text}` is not a format and is ignored");
+        // The place may be the value of a key that names a format.
+        cx.report(Severity::Warning, path, Show::Place, what, hint);
     }
     found
 }

@@ -157,7 +157,8 @@ fn bases_and_dialects(
         match base_url(url, cx) {
             // `claude` and `anthropic` are one format; the first one counts.
             Ok(Some(_)) if by_format.iter().any(|(seen, _)| *seen == dialect) => {
-                cx.warn(&url.at, "this format has an address already", "remove one");
+                let what = "this format has an address already";
+                cx.report(Severity::Warning, &url.at, Show::Place, what, Some("remove one"));
             }
             Ok(base) => by_format.extend(base.map(|base| (dialect, base))),
             Err(()) => is_bad = true,

@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 #![expect(clippy::disallowed_methods, reason = "the crate is pure, its tests read files")]
 
+mod bad;
 mod good;
 mod schema;
