@@ -12,6 +12,7 @@
 
 mod config;
 mod diagnostic;
+mod diff;
 mod env;
 mod headers;
 mod json;
@@ -28,6 +29,7 @@ pub use config::{
     Translation, Update, Upstream,
 };
 pub use diagnostic::{Diagnostic, Excerpt, Severity, render};
+pub use diff::{Change, ChangeKind, diff};
 pub use load::{Loaded, load};
 pub use names::{nearest, slug};
 pub use secret::{Lookup, MapLookup, NoLookup, Secret};

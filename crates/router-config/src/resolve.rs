@@ -3,7 +3,7 @@
 mod alias;
 mod bucket;
 mod credential;
-mod fingerprint;
+pub(crate) mod fingerprint;
 mod model;
 mod provider;
 mod routing;

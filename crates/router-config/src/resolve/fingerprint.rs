@@ -41,6 +41,14 @@ pub(crate) fn of(upstream: &Upstream) -> u64 {
     let version = upstream.anthropic_version.as_ref().map_or(&b""[..], |value| value.as_bytes());
     part("anthropic-version", version);
     part("anthropic-beta", upstream.anthropic_beta.join(",").as_bytes());
-    let digest = hash.finalize();
+    first_bits(&hash.finalize())
+}
+
+/// 64 bits of the SHA-256 of `bytes`.
+pub(crate) fn digest(bytes: &[u8]) -> u64 {
+    first_bits(&Sha256::digest(bytes))
+}
+
+fn first_bits(digest: &[u8]) -> u64 {
     digest.iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
 }

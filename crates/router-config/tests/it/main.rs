@@ -4,5 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "the crate is pure, its tests read files")]
 
 mod bad;
+mod diff;
+mod env;
 mod good;
 mod schema;
