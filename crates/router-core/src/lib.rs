@@ -30,6 +30,8 @@ pub mod plan;
 pub mod resolve;
 pub mod seed;
 pub mod state;
+#[cfg(test)]
+mod testing;
 pub mod time;
 pub mod window;
 mod zone;

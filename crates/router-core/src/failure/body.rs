@@ -27,6 +27,7 @@ pub struct ErrorBody {
 /// Reads an error body of any vendor. Text that is no JSON becomes the message.
 pub fn read_error(body: &[u8]) -> ErrorBody {
     let body = body.get(..BODY_MAX).unwrap_or(body);
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     match serde_json::from_slice::<Value>(body) {
         Ok(Value::Array(items)) => items.first().map(read_value).unwrap_or_default(),
         Ok(value) => read_value(&value),
@@ -96,7 +97,7 @@ fn read_members(error: &Value, found: &mut ErrorBody) {
     found.delay = delay(error);
 }
 
-/// Google's `RetryInfo`, and the reason of its `ErrorInfo` where there is no better code.
+/// The delay in Google's `RetryInfo`.
 fn delay(error: &Value) -> Option<String> {
     let details = error.get("details")?.as_array()?;
     let delay = details.iter().find_map(|detail| detail.get("retryDelay")?.as_str());
@@ -104,7 +105,8 @@ fn delay(error: &Value) -> Option<String> {
 }
 
 fn elsewhere(value: &Value) -> String {
-    if let Some(Value::Array(items)) = value.get("detail") {
+    let detail = value.get("detail").or_else(|| value.pointer("/message/detail"));
+    if let Some(Value::Array(items)) = detail {
         let messages = items.iter().filter_map(|item| item.get("msg").and_then(Value::as_str));
         return bounded(&messages.collect::<Vec<_>>().join("; "));
     }
@@ -121,7 +123,7 @@ fn elsewhere(value: &Value) -> String {
 
 fn plain_text(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
-    let text = text.trim_start_matches('\u{feff}').trim();
+    let text = text.trim();
     if text.starts_with('<') {
         return title(text).unwrap_or_default();
     }

@@ -339,7 +339,7 @@ const UNSUPPORTED_WORDS: &[&str] = &[
     "is not multimodal",
     "function calling is not enabled",
     "system messages are not allowed",
-    "unsupported_country",
+    "enable-auto-tool-choice",
 ];
 
 #[cfg(test)]

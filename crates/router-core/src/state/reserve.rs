@@ -164,7 +164,8 @@ impl State {
         if how.effect == Effect::Success
             && let Some(pin) = reservation.pin
         {
-            self.pin(pin, place, how.used.map(|used| used.input), now);
+            let tokens = how.used.unwrap_or(reservation.tokens);
+            self.pin(pin, place, Some(tokens.input), now);
         }
         let policy = self.circuit.clone();
         let Some(provider) = self.provider_mut(place) else { return };
