@@ -176,6 +176,9 @@ async fn measure_all(
             }
         }
     }
+    for column in columns {
+        season(plan, column, mock).await?;
+    }
     let mut samples = Samples::new();
     for round in 0..plan.rounds {
         report::say(&format!("round {} of {}", round + 1, plan.rounds));
@@ -188,6 +191,17 @@ async fn measure_all(
         pairs.reverse();
     }
     Ok(samples)
+}
+
+/// Sends small requests for a moment. What a large body costs depends on what
+/// the allocator of a proxy has seen before, so every run begins alike,
+/// whichever cases it measures.
+async fn season(plan: &Plan, column: &Column, mock: &Mock) -> Result<()> {
+    let [small, ..] = &CASES;
+    let target = target(small, column, mock)?;
+    let span = Span::For { warm: plan.warm, measure: plan.warm };
+    let seasoned = load::run(&target, small.connections, span, PATIENCE, || Ok(())).await;
+    seasoned.map(drop).with_context(|| explain(small, column))
 }
 
 fn explain(case: &Case, column: &Column) -> String {
