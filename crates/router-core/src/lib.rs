@@ -29,6 +29,7 @@ mod num;
 pub mod plan;
 pub mod resolve;
 pub mod seed;
+pub mod session;
 pub mod state;
 #[cfg(test)]
 mod testing;

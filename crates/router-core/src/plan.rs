@@ -48,7 +48,7 @@ pub struct RequestFacts {
     pub tokens: Tokens,
 }
 
-/// A session's identity as a 64-bit name. Made by the host from headers and body.
+/// A session's identity as a 64-bit name. Made by [`crate::session`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SessionKey(pub u64);
 

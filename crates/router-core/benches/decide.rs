@@ -1,0 +1,105 @@
+//! How long decisions take: `cargo bench -p router-core`. Prints nanoseconds per request.
+
+use std::hint::black_box;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Instant;
+
+use router_core::bucket::Tokens;
+use router_core::catalog::{
+    Alias, Bucket, BucketModels, Catalog, Credential, Model, ModelRef, Provider, Strategy, Target,
+    TargetRef, Window, WindowUnit,
+};
+use router_core::state::{Effect, Settlement};
+use router_core::{Exchange, RequestFacts, State, Step, UnixMs, plan, resolve};
+use router_wire::Dialect;
+
+const ROUNDS: u32 = 200_000;
+
+/// So many providers with so many buckets each, and alias `all` over them.
+fn catalog(providers: usize, buckets: usize, strategy: Strategy) -> Catalog {
+    let bucket = |n: usize| Bucket {
+        id: format!("bucket-{n}"),
+        models: BucketModels::All,
+        per_credential: false,
+        window: Window { unit: WindowUnit::Day, size: 1, time_zone: None },
+        requests: Some(1_000_000_000),
+        tokens: Some(1_000_000_000_000),
+        input_tokens: None,
+        output_tokens: None,
+        concurrent: None,
+    };
+    let provider = |n: usize| Provider {
+        id: format!("provider-{n}"),
+        models: vec![Model { id: "model".into(), ..Model::default() }],
+        dialects: vec![Dialect::OpenaiChat],
+        credentials: vec![Credential { label: "key".into(), weight: 1.0 }],
+        buckets: (0..buckets).map(bucket).collect(),
+        ..Provider::default()
+    };
+    let target =
+        |provider| Target { to: TargetRef::Model(ModelRef { provider, model: 0 }), weight: None };
+    let targets = (0..providers).map(target).collect();
+    let alias = Alias { strategy, targets, fallback_targets: Vec::new(), affinity: true };
+    Catalog {
+        providers: (0..providers).map(provider).collect(),
+        aliases: [("all".to_owned(), alias)].into(),
+        ..Catalog::default()
+    }
+}
+
+fn measure(what: &str, catalog: Catalog, name: &str) {
+    let mut state = State::new();
+    let now = UnixMs(1_770_000_000_000);
+    let table = state.table(Arc::new(catalog), now);
+    let facts = RequestFacts {
+        inbound: Dialect::OpenaiChat,
+        native_only: false,
+        session: None,
+        tokens: Tokens { input: 1_000, output: 100 },
+    };
+    let Ok(route) = resolve(table.catalog(), Some(name)) else { return };
+    let started = Instant::now();
+    for _ in 0..ROUNDS {
+        black_box(plan(&state.view(&table), black_box(&route), &facts, now).candidates.len());
+    }
+    let planning = started.elapsed() / ROUNDS;
+    let started = Instant::now();
+    for _ in 0..ROUNDS {
+        let Ok(route) = resolve(table.catalog(), Some(black_box(name))) else { return };
+        let plan = plan(&state.view(&table), &route, &facts, now);
+        state.accept(&plan, now);
+        let mut exchange = Exchange::new(plan, &table.catalog().routing, true, now, 1);
+        let Step::Dial(dial) = exchange.step(now) else { return };
+        let Ok(mut held) = state.reserve(&table, exchange.plan(), dial.candidate, now) else {
+            return;
+        };
+        let relay = exchange.on_commit(now);
+        black_box(relay == Step::Relay);
+        state.commit(&mut held, None, now);
+        let end = exchange.on_end(None, now);
+        black_box(matches!(end, Settlement { effect: Effect::Success, .. }));
+        state.settle(held, &end, now);
+    }
+    let all = started.elapsed() / ROUNDS;
+    let mut out = std::io::stdout().lock();
+    let line = writeln!(
+        out,
+        "{what:<40} plan {:>6} ns   whole exchange {:>6} ns",
+        planning.as_nanos(),
+        all.as_nanos()
+    );
+    drop(line);
+}
+
+fn main() {
+    measure("direct, no buckets", catalog(1, 0, Strategy::Ordered), "provider-0/model");
+    measure(
+        "direct, bare name of 20 providers",
+        catalog(20, 0, Strategy::Ordered),
+        "provider-7/model",
+    );
+    measure("alias of 2, round robin", catalog(2, 0, Strategy::RoundRobin), "all");
+    measure("alias of 20 with 5 buckets each, auto", catalog(20, 5, Strategy::Auto), "all");
+    measure("alias of 20 with 5 buckets each, ordered", catalog(20, 5, Strategy::Ordered), "all");
+}
