@@ -1,5 +1,7 @@
 //! How long decisions take: `cargo bench -p router-core`. Prints nanoseconds per request.
 
+#![expect(clippy::disallowed_methods, reason = "a measurement needs a clock")]
+
 use std::hint::black_box;
 use std::io::Write as _;
 use std::sync::Arc;
