@@ -1,0 +1,8 @@
+//! The Responses API.
+
+mod read;
+mod shape;
+mod write;
+
+pub(crate) use read::read;
+pub(crate) use write::write;
