@@ -1,6 +1,6 @@
 //! What changed between two configs, for the log of a reload.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use router_core::catalog::{Alias, Catalog, ModelRef, Target, TargetRef};
@@ -46,9 +46,9 @@ impl fmt::Display for Change {
 /// Lists what is different in `new`: providers, models, aliases and settings.
 pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
     let (old, new) = (parts(old), parts(new));
-    let names: BTreeMap<&Key, ()> = old.keys().chain(new.keys()).map(|key| (key, ())).collect();
+    let names: BTreeSet<&Key> = old.keys().chain(new.keys()).collect();
     let mut out = Vec::new();
-    for (key, ()) in names {
+    for key in names {
         let kind = match (old.get(key), new.get(key)) {
             (Some(before), Some(after)) if before == after => continue,
             (Some(_), Some(_)) => ChangeKind::Changed,

@@ -1,1 +1,8 @@
-//! Whole-process tests over real sockets.
+//! Whole-process tests over real sockets: the shipped binary between real clients and
+//! `router-demo`.
+
+pub mod http;
+pub mod router;
+pub mod sdk;
+
+pub use router::Router;

@@ -1,3 +1,228 @@
 //! The native host: listens, dials, relays.
+//!
+//! ```text
+//!   Server::bind -> listen -> inbound -> drive -> client
+//!                   reload (file, SIGHUP)   drain (stop)
+//! ```
 
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use router_config::Config;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+mod app;
 mod client;
+mod drive;
+mod ids;
+mod inbound;
+mod listen;
+pub mod reload;
+mod reply;
+mod session;
+mod watch;
+
+use app::App;
+pub use reload::{ConfigError, Source};
+
+/// What the operator decides apart from the config; each outweighs it.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the config comes from.
+    pub source: Source,
+    /// Address to listen on.
+    pub host: Option<IpAddr>,
+    /// Port to listen on; 0 picks a free one.
+    pub port: Option<u16>,
+    /// Whether to apply changes of the config file.
+    pub watch_config: Option<bool>,
+    /// Whether clients must present the master key.
+    pub require_auth: Option<bool>,
+    /// Whether to serve other machines without asking them for a key.
+    pub allow_unauthenticated: bool,
+}
+
+/// Why a server does not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The config cannot be used.
+    Config(ConfigError),
+    /// Other machines could use the router, and nothing keeps them out.
+    Exposed(SocketAddr),
+    /// The address in the config is none.
+    Address(String),
+    /// The address cannot be listened on.
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// TLS for upstream connections cannot be set up.
+    Tls(client::ClientError),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => error.fmt(f),
+            Self::Exposed(address) => write!(
+                f,
+                "{address} can be reached from other machines, and no key would be asked for"
+            ),
+            Self::Address(host) => write!(f, "`{host}` is not an address to listen on"),
+            Self::Listen { address, error } => write!(f, "cannot listen on {address}: {error}"),
+            Self::Tls(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<ConfigError> for StartError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+/// A router that listens and is about to serve.
+#[derive(Debug)]
+pub struct Server {
+    app: Arc<App>,
+    listener: TcpListener,
+    address: SocketAddr,
+    source: Source,
+    text: String,
+    watched: bool,
+    hangup: Arc<Notify>,
+    stop: CancellationToken,
+}
+
+impl Server {
+    /// Loads the config and listens. Nothing is served before [`Server::run`].
+    pub async fn bind(options: Options) -> Result<Self, StartError> {
+        let (config, diagnostics, text) = reload::load(&options.source)?;
+        reload::report(&diagnostics, &text);
+        let address = address(&options, &config)?;
+        let exposed = !address.ip().to_canonical().is_loopback();
+        let asked = options.require_auth.or(config.server.require_auth);
+        // Off the loopback address a key is asked for unless the operator says otherwise.
+        let require_auth = if exposed && !options.allow_unauthenticated {
+            if asked == Some(false) || config.master_key.is_none() {
+                return Err(StartError::Exposed(address));
+            }
+            Some(true)
+        } else {
+            options.require_auth
+        };
+        let watched = options.watch_config.unwrap_or(config.server.watch_config);
+        let client = client::Client::new().map_err(StartError::Tls)?;
+        let app = App::new(config, require_auth, client);
+        if app.lacks_key(&app.snapshot().config) {
+            return Err(ConfigError::NoKey.into());
+        }
+        let listening = |error| StartError::Listen { address, error };
+        let listener = TcpListener::bind(address).await.map_err(listening)?;
+        let address = listener.local_addr().map_err(listening)?;
+        Ok(Self {
+            app: Arc::new(app),
+            listener,
+            address,
+            source: options.source,
+            text,
+            watched,
+            hangup: Arc::new(Notify::new()),
+            stop: CancellationToken::new(),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether clients must present a key.
+    pub fn requires_auth(&self) -> bool {
+        self.app.snapshot().auth
+    }
+
+    /// A summary of the config in force, without secrets.
+    pub fn config(&self) -> impl std::ops::Deref<Target = Config> + use<> {
+        ConfigView(self.app.snapshot())
+    }
+
+    /// A handle that stops the server or makes it read its config again.
+    pub fn handle(&self) -> Handle {
+        Handle { hangup: Arc::clone(&self.hangup), stop: self.stop.clone() }
+    }
+
+    /// Serves until the handle stops it, then lets open requests finish within the drain time.
+    /// Returns how many connections were cut off.
+    pub async fn run(self) -> usize {
+        let drain = self.app.snapshot().config.server.drain;
+        let follow = reload::follow(
+            Arc::clone(&self.app),
+            self.source,
+            self.text,
+            self.watched,
+            self.hangup,
+        );
+        let stop = self.stop.clone();
+        self.app.tasks.spawn(async move {
+            tokio::select! {
+                () = follow => {}
+                () = stop.cancelled() => {}
+            }
+        });
+        listen::serve(Arc::clone(&self.app), self.listener, self.stop, drain).await
+    }
+}
+
+/// Tells a running server what to do.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    hangup: Arc<Notify>,
+    stop: CancellationToken,
+}
+
+impl Handle {
+    /// Stop listening, finish what is under way.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Read the config file now.
+    pub fn reload(&self) {
+        self.hangup.notify_one();
+    }
+}
+
+struct ConfigView(Arc<app::Snapshot>);
+
+impl std::ops::Deref for ConfigView {
+    type Target = Config;
+
+    fn deref(&self) -> &Config {
+        &self.0.config
+    }
+}
+
+/// Flag, then config.
+fn address(options: &Options, config: &Config) -> Result<SocketAddr, StartError> {
+    let port = options.port.unwrap_or(config.server.port);
+    if let Some(host) = options.host {
+        return Ok(SocketAddr::new(host, port));
+    }
+    let host = config.server.host.trim();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let ip = if host.eq_ignore_ascii_case("localhost") {
+        Ok(IpAddr::from([127, 0, 0, 1]))
+    } else {
+        bare.parse()
+    };
+    ip.map(|ip| SocketAddr::new(ip, port)).map_err(|_| StartError::Address(host.to_owned()))
+}

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use router_core::catalog::Catalog;
-use router_core::plan::{self, Candidate, Plan, RequestFacts};
+use router_core::plan::{self, Plan, RequestFacts};
 use router_core::resolve::Route;
 use router_core::state::{Refused, Reservation, Settlement, State, Table};
 use router_core::time::UnixMs;
@@ -43,15 +43,15 @@ impl Store {
         plan
     }
 
-    /// Counts a call of `candidate` in all its buckets, or in none.
+    /// Counts a call of the plan's candidate `index` in all its buckets, or in none.
     pub fn reserve(
         &self,
         table: &Table,
         plan: &Plan,
-        candidate: &Candidate,
+        index: usize,
         now: UnixMs,
     ) -> Result<Reservation, Refused> {
-        self.lock().state.reserve(table, plan, candidate, now)
+        self.lock().state.reserve(table, plan, index, now)
     }
 
     /// The call produced its first output, `first_output` after it was sent.
@@ -69,7 +69,7 @@ impl Store {
         let mut inner = self.lock();
         inner.state.settle(reservation, how, now);
         inner.calls = inner.calls.wrapping_add(1);
-        if inner.calls % PRUNE_EVERY == 0 {
+        if inner.calls.is_multiple_of(PRUNE_EVERY) {
             inner.state.prune(now);
         }
     }

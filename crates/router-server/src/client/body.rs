@@ -28,7 +28,9 @@ impl OutboundBody {
         let rest: Vec<Bytes> = pieces.collect();
         if let (false, Some(last)) = (rest.is_empty(), body.parts.last_mut()) {
             let mut joined = last.to_vec();
-            rest.iter().for_each(|piece| joined.extend_from_slice(piece));
+            for piece in &rest {
+                joined.extend_from_slice(piece);
+            }
             *last = joined.into();
         }
         body

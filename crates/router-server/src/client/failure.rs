@@ -37,7 +37,7 @@ pub(crate) fn transport(error: &legacy::Error) -> Transport {
             return Transport::Tls;
         }
         if let Some(io) = error.downcast_ref::<io::Error>() {
-            if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+            if io.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>) {
                 return Transport::Tls;
             }
             if !connect {

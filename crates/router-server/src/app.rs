@@ -1,0 +1,84 @@
+//! What all requests share.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use router_config::Config;
+use router_core::state::Table;
+use router_core::time::UnixMs;
+use router_store::Store;
+use tokio_util::task::TaskTracker;
+
+use crate::client::Client;
+use crate::ids::Ids;
+
+/// A config in force, and where its names stand in the state.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) config: Config,
+    pub(crate) table: Table,
+    /// Whether clients must present the master key.
+    pub(crate) auth: bool,
+}
+
+/// The running router.
+#[derive(Debug)]
+pub(crate) struct App {
+    /// Written by reload only; a request takes one and keeps it.
+    snapshot: ArcSwap<Snapshot>,
+    pub(crate) store: Store,
+    pub(crate) client: Client,
+    pub(crate) ids: Ids,
+    /// Every task of the server, so that a stop can wait for them.
+    pub(crate) tasks: TaskTracker,
+    /// `--require-auth`, which no config overrides.
+    require_auth: Option<bool>,
+}
+
+impl App {
+    pub(crate) fn new(config: Config, require_auth: Option<bool>, client: Client) -> Self {
+        let store = Store::default();
+        let snapshot = snapshot(&store, config, require_auth);
+        Self {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            store,
+            client,
+            ids: Ids::new(),
+            tasks: TaskTracker::new(),
+            require_auth,
+        }
+    }
+
+    /// The config in force now.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Puts `config` in force for requests from now on.
+    pub(crate) fn replace(&self, config: Config) {
+        self.snapshot.store(Arc::new(snapshot(&self.store, config, self.require_auth)));
+    }
+
+    /// Whether `config` would demand a key that it does not have.
+    pub(crate) fn lacks_key(&self, config: &Config) -> bool {
+        wants_auth(config, self.require_auth) && config.master_key.is_none()
+    }
+}
+
+fn snapshot(store: &Store, config: Config, require_auth: Option<bool>) -> Snapshot {
+    let table = store.install(Arc::new(config.catalog.clone()), now());
+    let auth = wants_auth(&config, require_auth);
+    Snapshot { config, table, auth }
+}
+
+/// Flag, then config. A server that other machines reach gets the flag set when it starts.
+fn wants_auth(config: &Config, require_auth: Option<bool>) -> bool {
+    require_auth.or(config.server.require_auth).unwrap_or(false)
+}
+
+/// The time, for the core, which has no clock.
+pub(crate) fn now() -> UnixMs {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

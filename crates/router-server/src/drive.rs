@@ -1,0 +1,220 @@
+//! Carrying out what the core decides: one loop from plan to answer.
+//!
+//! ```text
+//!   run -> [ step: Dial -> attempt -> failed ]* -> committed -> reply (Whole or Relay)
+//!                  Wait                            refused   -> error in the client's dialect
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Response};
+use router_config::Operation as Endpoint;
+use router_core::bucket::Tokens;
+use router_core::exchange::{Exchange, Refusal, RefusalKind, Step};
+use router_core::failure::FailureClass;
+use router_core::plan::{RequestFacts, SessionKey};
+use router_core::resolve::Route;
+use router_wire::Dialect;
+use router_wire::error::{ClientError, ErrorKind, StreamPlace};
+use router_wire::peek::Found;
+
+use self::attempt::Ready;
+use self::hold::{Driving, Holding};
+use self::relay::Relay;
+use self::settle::{End, Settling};
+use crate::app::{App, Snapshot, now};
+use crate::ids::RequestId;
+use crate::inbound::Refused;
+use crate::reply::{self, ReplyBody};
+
+mod attempt;
+mod decode;
+mod headers;
+pub(crate) mod hold;
+mod outbound;
+pub(crate) mod relay;
+mod settle;
+mod timer;
+mod watch;
+
+/// One client request, ready to be sent to somebody.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) app: Arc<App>,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) id: RequestId,
+    pub(crate) route: Route,
+    pub(crate) route_name: String,
+    /// The inbound dialect.
+    pub(crate) dialect: Dialect,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) stream: bool,
+    /// Whether only an upstream that speaks the inbound dialect can answer.
+    pub(crate) native_only: bool,
+    /// The model as the client named it; empty if it named none.
+    pub(crate) asked: String,
+    pub(crate) headers: HeaderMap,
+    /// Whether the client asked for `?beta=true`.
+    pub(crate) beta: bool,
+    pub(crate) session: Option<SessionKey>,
+    pub(crate) body: Bytes,
+    /// Where the members that matter stand in `body`.
+    pub(crate) found: Found,
+}
+
+/// Answers the request, or says why nobody did.
+pub(crate) async fn run(job: Job) -> Result<Response<ReplyBody>, Refused> {
+    let interval = job.snapshot.config.catalog.routing.stream.keep_alive;
+    if !job.stream || interval.is_zero() {
+        return drive(job).await;
+    }
+    let (dialect, id, asked) = (job.dialect, job.id, job.asked.clone());
+    let mut driving: Driving = Box::pin(drive(job));
+    if let Ok(driven) = tokio::time::timeout(interval, &mut driving).await {
+        return driven;
+    }
+    let terminal = move |refused: Refused| error_event(&refused.into_error(), dialect, id, &asked);
+    let holding = Holding::new(driving, interval, terminal);
+    let mut response = Response::new(ReplyBody::Holding(Box::new(holding)));
+    reply::stream_headers(response.headers_mut());
+    Ok(response)
+}
+
+/// The dialect's terminal event for a stream of which nothing has been sent but comments.
+fn error_event(error: &ClientError, dialect: Dialect, id: RequestId, asked: &str) -> Bytes {
+    let id = id.to_string();
+    let place = StreamPlace {
+        request_id: &id,
+        response_id: &id.replacen("req_", "resp_", 1),
+        model: asked,
+        created_s: now().0 / 1_000,
+        sequence_number: 0,
+    };
+    error.stream_event(dialect, &place).into()
+}
+
+/// Does what the core says until there is an answer or nothing left to try.
+async fn drive(job: Job) -> Result<Response<ReplyBody>, Refused> {
+    let mut native = None;
+    let mut settling = start(&job);
+    let mut step = settling.step();
+    loop {
+        step = match step {
+            Step::Dial(dial) => match settling.reserve(dial.candidate) {
+                Err(next) => next,
+                Ok(()) => match attempt::make(&job, &mut settling, &dial).await {
+                    Ok(ready) => return Ok(commit(&job, settling, ready)),
+                    Err(failed) => {
+                        native = failed.native.or(native);
+                        settling.failed(failed.failure)
+                    }
+                },
+            },
+            Step::Wait { until } => {
+                tokio::time::sleep(until.since(now()).max(Duration::from_millis(1))).await;
+                settling.step()
+            }
+            Step::Fail(refusal) => return Err(refused(&job, &settling, &refusal, native)),
+            // The core relays only what was committed, and a commit returns above.
+            Step::Relay => {
+                let error = ClientError::new(ErrorKind::Internal, "the exchange lost its answer");
+                return Err(error.into());
+            }
+        };
+    }
+}
+
+fn start(job: &Job) -> Settling {
+    let facts = RequestFacts {
+        inbound: job.dialect,
+        native_only: job.native_only,
+        session: job.session,
+        tokens: estimate(job.body.len()),
+    };
+    let now = now();
+    let plan = job.app.store.plan(&job.snapshot.table, &job.route, &facts, now);
+    let policy = &job.snapshot.config.catalog.routing;
+    let exchange = Exchange::new(plan, policy, job.stream, now, job.id.seed());
+    Settling::new(Arc::clone(&job.app), Arc::clone(&job.snapshot), job.id, exchange)
+}
+
+/// What a request is expected to use before anybody has counted: about four bytes a token, the
+/// JSON around the text included.
+fn estimate(body_bytes: usize) -> Tokens {
+    Tokens { input: u64::try_from(body_bytes / 4).unwrap_or(u64::MAX), output: 0 }
+}
+
+/// The first meaningful output is there: from here on there is no other attempt.
+fn commit(job: &Job, mut settling: Settling, ready: Ready) -> Response<ReplyBody> {
+    settling.committed();
+    let mut headers = ready.headers();
+    if job.snapshot.config.server.debug {
+        headers::add_debug(job, settling.exchange(), &mut headers);
+    }
+    let mut response = match ready {
+        Ready::Whole(whole) => {
+            settling.finish(End::Complete, whole.usage);
+            let mut response = Response::new(ReplyBody::Whole(Some(whole.body)));
+            *response.status_mut() = whole.status;
+            response
+        }
+        Ready::Stream(stream) => {
+            let policy = &job.snapshot.config.catalog.routing.stream;
+            let relay = Relay::new(stream, policy, settling);
+            Response::new(ReplyBody::Relay(Box::new(relay)))
+        }
+    };
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Nobody answered: what the client is told.
+fn refused(
+    job: &Job,
+    settling: &Settling,
+    refusal: &Refusal,
+    native: Option<attempt::Native>,
+) -> Refused {
+    let mut error = ClientError::new(kind_of(refusal), refusal.message(&job.route_name));
+    error = error.with_status(refusal.status());
+    if let Some(code) = refusal.failure.as_ref().and_then(|failure| failure.code.clone()) {
+        error = error.with_code(code);
+    }
+    if let Some(seconds) = refusal.retry_after_s() {
+        error = error.with_retry_after(seconds);
+    }
+    let told = refusal.failure.as_ref().filter(|_| refusal.kind == RefusalKind::Upstream);
+    // The upstream's own words are the best ones, if the client reads its dialect.
+    let native = native.filter(|native| told == Some(&native.failure));
+    let debug = job.snapshot.config.server.debug;
+    let Some(native) = native else { return error.into() };
+    let mut response = native.into_response();
+    if debug {
+        headers::add_debug(job, settling.exchange(), response.headers_mut());
+    }
+    Refused::native(error, response)
+}
+
+fn kind_of(refusal: &Refusal) -> ErrorKind {
+    match refusal.class() {
+        FailureClass::Rejected | FailureClass::ContentRefused | FailureClass::Unsupported => {
+            ErrorKind::InvalidRequest
+        }
+        FailureClass::ContextTooLong => ErrorKind::ContextTooLong,
+        FailureClass::TooLarge => ErrorKind::TooLarge,
+        FailureClass::RateLimited => ErrorKind::RateLimit,
+        FailureClass::Overloaded => ErrorKind::Overloaded,
+        FailureClass::ServerError
+        | FailureClass::Interrupted
+        | FailureClass::Unreachable
+        | FailureClass::Garbled
+        | FailureClass::Misconfigured => ErrorKind::Upstream,
+        FailureClass::TimedOut => ErrorKind::Timeout,
+        FailureClass::Billing => ErrorKind::Billing,
+        FailureClass::Unauthorized => ErrorKind::Authentication,
+        FailureClass::Forbidden => ErrorKind::Permission,
+        FailureClass::NotFound => ErrorKind::ModelNotFound,
+    }
+}

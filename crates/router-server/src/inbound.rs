@@ -1,0 +1,203 @@
+//! Taking requests in: who may ask, what is asked, and the one place where errors become answers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::header::{ALLOW, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, request};
+use hyper::body::Incoming;
+use router_wire::Dialect;
+use router_wire::error::{ClientError, ErrorKind};
+use router_wire::surface::{self, Operation, SurfaceError};
+
+use crate::app::{App, Snapshot};
+use crate::ids::RequestId;
+use crate::reply::{self, REQUEST_ID, ReplyBody, X_REQUEST_ID};
+
+mod auth;
+mod describe;
+mod extract;
+mod generate;
+mod network;
+
+/// What is known of a request from its head.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    pub(crate) app: Arc<App>,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) id: RequestId,
+}
+
+/// Answers one request, whatever happens.
+pub(crate) async fn handle(
+    app: Arc<App>,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Response<ReplyBody> {
+    let started = Instant::now();
+    let cx = Context { snapshot: app.snapshot(), id: app.ids.next(), app };
+    let (head, body) = request.into_parts();
+    let hint = dialect_of(&head);
+    let origin = network::allowed_origin(&cx.snapshot.config.server.cors, &head.headers);
+    let answered = answer(&cx, peer, &head, body).await;
+    let mut response = answered.unwrap_or_else(|error| error_reply(error, hint, cx.id));
+    let headers = response.headers_mut();
+    headers.insert(X_REQUEST_ID, cx.id.header());
+    network::add_cors(origin, headers);
+    tracing::debug!(
+        exchange.id = %cx.id,
+        method = %head.method,
+        path = head.uri.path(),
+        status = response.status().as_u16(),
+        elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        "answered"
+    );
+    response
+}
+
+async fn answer(
+    cx: &Context,
+    peer: SocketAddr,
+    head: &request::Parts,
+    body: Incoming,
+) -> Result<Response<ReplyBody>, Refused> {
+    let config = &cx.snapshot.config;
+    if !network::is_allowed(&config.server.allowed_ips, peer.ip()) {
+        let message = "this address is not on the router's list of allowed addresses";
+        return Err(ClientError::new(ErrorKind::Permission, message).into());
+    }
+    let operation = match surface::route(head.method.as_str(), head.uri.path()) {
+        Ok(Operation::Preflight) => {
+            return Ok(network::preflight(&config.server.cors, &head.headers));
+        }
+        Ok(Operation::Health) => return Ok(describe::health(&cx.snapshot)),
+        Ok(Operation::Ready) => return Ok(describe::ready(&cx.snapshot)),
+        Ok(Operation::Hello) => return Ok(describe::hello()),
+        other => other,
+    };
+    admit(&cx.snapshot, head)?;
+    match operation? {
+        Operation::Describe => Ok(describe::service()),
+        Operation::Models { shape } => Ok(describe::models(&cx.snapshot, head, shape)),
+        Operation::Model { id, shape } => {
+            describe::model(&cx.snapshot, head, &id.decode(), shape).map_err(Refused::from)
+        }
+        Operation::StoredResponse { .. } => {
+            let message = "the router keeps no responses: send the conversation with each request";
+            Err(ClientError::new(ErrorKind::NotFound, message).into())
+        }
+        operation => generate::answer(cx, head, body, operation).await,
+    }
+}
+
+/// Lets the request in if no key is asked for or the right one is presented.
+fn admit(snapshot: &Snapshot, head: &request::Parts) -> Result<(), ClientError> {
+    if !snapshot.auth {
+        return Ok(());
+    }
+    let in_query = surface::dialect_hint(head.uri.path()) == Some(Dialect::Gemini);
+    let admitted = snapshot
+        .config
+        .master_key
+        .as_ref()
+        .is_some_and(|key| auth::presents(&head.headers, &head.uri, in_query, key.expose()));
+    if admitted {
+        return Ok(());
+    }
+    let message = "missing or wrong key: send the router's key as `Authorization: Bearer KEY` or \
+                   `x-api-key: KEY`";
+    Err(ClientError::new(ErrorKind::Authentication, message))
+}
+
+/// The dialect an error has to be in: what the path says, else what the headers suggest.
+fn dialect_of(head: &request::Parts) -> Dialect {
+    let by_headers =
+        if is_anthropic(&head.headers) { Dialect::Anthropic } else { Dialect::OpenaiChat };
+    surface::dialect_hint(head.uri.path()).unwrap_or(by_headers)
+}
+
+/// Whether the headers are those of a Messages client.
+fn is_anthropic(headers: &HeaderMap) -> bool {
+    headers.contains_key("anthropic-version")
+}
+
+/// Why a request gets no answer.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    error: ClientError,
+    /// The dialect, where the body told more than the path.
+    dialect: Option<Dialect>,
+    allow: Option<&'static str>,
+    /// The upstream's own error body, where it already is in the client's dialect.
+    native: Option<Response<ReplyBody>>,
+}
+
+impl Refused {
+    /// An error for a client of `dialect`.
+    pub(crate) fn in_dialect(error: ClientError, dialect: Dialect) -> Self {
+        Self { dialect: Some(dialect), ..error.into() }
+    }
+
+    /// The same, for a client of `dialect` unless a dialect is already known.
+    pub(crate) fn or_dialect(self, dialect: Dialect) -> Self {
+        Self { dialect: self.dialect.or(Some(dialect)), ..self }
+    }
+
+    /// An error whose answer is the upstream's own.
+    pub(crate) fn native(error: ClientError, response: Response<ReplyBody>) -> Self {
+        Self { native: Some(response), ..error.into() }
+    }
+
+    /// The error itself.
+    pub(crate) fn into_error(self) -> ClientError {
+        self.error
+    }
+}
+
+impl From<ClientError> for Refused {
+    fn from(error: ClientError) -> Self {
+        Self { error, dialect: None, allow: None, native: None }
+    }
+}
+
+impl From<SurfaceError> for Refused {
+    fn from(error: SurfaceError) -> Self {
+        match error {
+            SurfaceError::NotFound => {
+                ClientError::new(ErrorKind::NotFound, "no such endpoint; GET / lists them").into()
+            }
+            SurfaceError::MethodNotAllowed { allow } => {
+                let error = ClientError::new(ErrorKind::InvalidRequest, error.to_string());
+                Self { allow: Some(allow), ..error.with_status(405).into() }
+            }
+        }
+    }
+}
+
+/// The one place where an error becomes an answer.
+pub(crate) fn error_reply(refused: Refused, hint: Dialect, id: RequestId) -> Response<ReplyBody> {
+    if let Some(response) = refused.native {
+        return response;
+    }
+    let error = refused.error;
+    let dialect = refused.dialect.unwrap_or(hint);
+    let status = StatusCode::from_u16(error.status_for(dialect))
+        .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = reply::json(status, error.body(dialect, &id.to_string()));
+    let headers = response.headers_mut();
+    if let Some(seconds) = error.retry_after_s {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if let Some(allow) = refused.allow {
+        headers.insert(ALLOW, HeaderValue::from_static(allow));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Bearer realm=\"llm-router\"");
+        headers.insert(http::header::WWW_AUTHENTICATE, challenge);
+    }
+    if dialect == Dialect::Anthropic {
+        headers.insert(REQUEST_ID, id.header());
+    }
+    response
+}

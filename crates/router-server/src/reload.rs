@@ -1,0 +1,188 @@
+//! Reading the config file, and putting a new one in force while requests are under way.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use router_config::{Config, Diagnostic, Lookup, Severity};
+use tokio::sync::Notify;
+
+use crate::app::App;
+use crate::watch::FileWatch;
+
+/// Bytes of a config file or secret file at most.
+const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// The process's environment and files, as config may refer to them.
+#[derive(Clone, Copy, Debug)]
+pub struct Host;
+
+impl Lookup for Host {
+    fn var(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        let path = match path.strip_prefix("~/") {
+            Some(rest) => std::env::home_dir().unwrap_or_default().join(rest),
+            None => PathBuf::from(path),
+        };
+        read_text(&path).map_err(|error| error.to_string())
+    }
+}
+
+/// Where the config comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A file, which may change.
+    File(PathBuf),
+    /// A text that stays, such as the built-in demo's.
+    Text(String),
+}
+
+impl Source {
+    /// The text of the config.
+    pub fn read(&self) -> Result<String, ConfigError> {
+        match self {
+            Self::Text(text) => Ok(text.clone()),
+            Self::File(path) => read_text(path)
+                .map_err(|error| ConfigError::Unreadable { path: path.clone(), error }),
+        }
+    }
+}
+
+fn read_text(path: &Path) -> io::Result<String> {
+    if FILE_BYTES_MAX < fs::metadata(path)?.len() {
+        let message = format!("the file is larger than {FILE_BYTES_MAX} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    fs::read_to_string(path)
+}
+
+/// Why a config cannot be used.
+#[derive(Debug)]
+pub enum ConfigError {
+    /// There is no such file, or it cannot be read.
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The document has errors.
+    Invalid {
+        /// The document, to show the places.
+        text: String,
+        /// All problems.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// There is nothing to route to.
+    NoProvider,
+    /// Clients must present a key, and there is none.
+    NoKey,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { path, error } => {
+                write!(f, "cannot read the config file {}: {error}", path.display())
+            }
+            Self::Invalid { text, diagnostics } => {
+                let errors = diagnostics.iter().filter(|each| each.severity == Severity::Error);
+                writeln!(f, "the config has {} error(s)", errors.count())?;
+                f.write_str(&router_config::render(text, diagnostics))
+            }
+            Self::NoProvider => f.write_str("the config has no enabled provider with a usable URL"),
+            Self::NoKey => {
+                f.write_str("clients must present a key, but no masterKey is configured")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Reads a config and checks that it can be served; the warnings come with it.
+pub fn load(source: &Source) -> Result<(Config, Vec<Diagnostic>, String), ConfigError> {
+    let text = source.read()?;
+    let loaded = router_config::load(&text, &Host);
+    let Some(config) = loaded.config else {
+        return Err(ConfigError::Invalid { text, diagnostics: loaded.diagnostics });
+    };
+    if config.catalog.providers.is_empty() {
+        return Err(ConfigError::NoProvider);
+    }
+    Ok((config, loaded.diagnostics, text))
+}
+
+/// Puts changes of the file in force until the server stops; `hangup` asks for a reload that does
+/// not wait for one.
+pub(crate) async fn follow(
+    app: Arc<App>,
+    source: Source,
+    mut text: String,
+    watched: bool,
+    hangup: Arc<Notify>,
+) {
+    let debounce = app.snapshot().config.server.reload_debounce;
+    let mut watch = match &source {
+        Source::File(path) if watched => Some(FileWatch::new(path.clone(), debounce)),
+        _ => None,
+    };
+    // What was already complained about; a file that stays bad is not reported again and again.
+    let mut complained = None;
+    loop {
+        let asked = tokio::select! {
+            () = changed(watch.as_mut()) => false,
+            () = hangup.notified() => true,
+        };
+        match source.read() {
+            Ok(same) if same == text && !asked => complained = None,
+            Ok(read) => match apply(&app, &source) {
+                Ok(()) => {
+                    text = read;
+                    complained = None;
+                }
+                Err(error) => complain(&mut complained, asked, &error),
+            },
+            Err(error) => complain(&mut complained, asked, &error),
+        }
+    }
+}
+
+async fn changed(watch: Option<&mut FileWatch>) {
+    match watch {
+        Some(watch) => watch.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn complain(complained: &mut Option<String>, asked: bool, error: &ConfigError) {
+    let message = error.to_string();
+    if asked || complained.as_ref() != Some(&message) {
+        tracing::error!("config not reloaded, the running one stays in force: {message}");
+    }
+    *complained = Some(message);
+}
+
+fn apply(app: &App, source: &Source) -> Result<(), ConfigError> {
+    let (config, diagnostics, text) = load(source)?;
+    if app.lacks_key(&config) {
+        return Err(ConfigError::NoKey);
+    }
+    report(&diagnostics, &text);
+    let (providers, aliases) = (config.catalog.providers.len(), config.catalog.aliases.len());
+    app.replace(config);
+    tracing::info!(providers, aliases, "config reloaded");
+    Ok(())
+}
+
+/// Logs the warnings of a config that is in use all the same.
+pub(crate) fn report(diagnostics: &[Diagnostic], text: &str) {
+    if !diagnostics.is_empty() {
+        tracing::warn!("the config has problems:\n{}", router_config::render(text, diagnostics));
+    }
+}

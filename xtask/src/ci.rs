@@ -1,0 +1,81 @@
+//! What CI runs, in its order.
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::shell::{self, say};
+use crate::{graph, schema, tidy, tools, wasm};
+
+/// Crates that do no I/O and build for wasm32.
+pub(crate) const PURE: [&str; 3] = ["router-wire", "router-core", "router-config"];
+
+type Step = fn() -> Result<()>;
+
+/// Runs the steps one after the other.
+fn run_all(steps: &[(&str, Step)]) -> Result<()> {
+    for (name, step) in steps {
+        let start = Instant::now();
+        say(&format!("--- {name}"));
+        step()?;
+        say(&format!("--- {name}: ok after {:.0} s", start.elapsed().as_secs_f64()));
+    }
+    Ok(())
+}
+
+/// Everything, cheapest first; the tests come last, so that their summary closes the output.
+pub(crate) fn run() -> Result<()> {
+    run_all(&[
+        ("fmt", fmt),
+        ("tidy", tidy::run),
+        ("graph", graph::run),
+        ("deny", deny),
+        ("clippy", clippy),
+        ("wasm", wasm::run),
+        ("doc", doc),
+        ("schema", || schema::run(true)),
+        ("test", || test(&[])),
+    ])
+}
+
+/// Checks the formatting.
+pub(crate) fn fmt() -> Result<()> {
+    shell::run("cargo", &["fmt", "--all", "--check"])
+}
+
+/// Lints every crate; the pure ones for wasm32 too.
+pub(crate) fn clippy() -> Result<()> {
+    shell::run(
+        "cargo",
+        &["clippy", "--workspace", "--all-targets", "--locked", "--", "-Dwarnings"],
+    )?;
+    tools::wasm_target()?;
+    let mut arguments = vec!["clippy", "--target", wasm::TARGET, "--locked"];
+    for name in PURE {
+        arguments.extend(["-p", name]);
+    }
+    arguments.extend(["--", "-Dwarnings"]);
+    shell::run("cargo", &arguments)
+}
+
+/// Builds the documentation; warnings are errors.
+pub(crate) fn doc() -> Result<()> {
+    let arguments = ["doc", "--workspace", "--no-deps", "--locked", "--document-private-items"];
+    shell::run_with("cargo", &arguments, &[("RUSTDOCFLAGS", "-Dwarnings")])
+}
+
+/// Checks licences, bans and sources of dependencies.
+pub(crate) fn deny() -> Result<()> {
+    tools::cargo_deny()?;
+    shell::run("cargo", &["deny", "--offline", "check", "bans", "licenses", "sources"])
+}
+
+/// Installs what the tests need, builds the program they start, and runs them all.
+pub(crate) fn test(arguments: &[String]) -> Result<()> {
+    tools::nextest()?;
+    tools::sdks()?;
+    shell::run("cargo", &["build", "--locked", "-p", "router-cli"])?;
+    let mut line = vec!["nextest", "run", "--workspace", "--locked"];
+    line.extend(arguments.iter().map(String::as_str));
+    shell::run("cargo", &line)
+}

@@ -1,0 +1,54 @@
+//! Tools the checks need; what is missing is installed.
+
+use anyhow::{Context, Result};
+
+use crate::shell::{output, run, say, works};
+use crate::wasm;
+
+/// The compiler's target for the pure crates.
+pub(crate) fn wasm_target() -> Result<()> {
+    let installed = output("rustup", &["target", "list", "--installed"])?;
+    if installed.lines().any(|target| target == wasm::TARGET) {
+        return Ok(());
+    }
+    run("rustup", &["target", "add", wasm::TARGET])
+}
+
+/// The test runner.
+pub(crate) fn nextest() -> Result<()> {
+    install("cargo-nextest", &["nextest", "--version"], &["--locked"])
+}
+
+/// The dependency policy checker.
+pub(crate) fn cargo_deny() -> Result<()> {
+    install("cargo-deny", &["deny", "--version"], &["--locked", "--no-default-features"])
+}
+
+fn install(name: &str, probe: &[&str], flags: &[&str]) -> Result<()> {
+    if works("cargo", probe) {
+        return Ok(());
+    }
+    say(&format!("installing {name}"));
+    let mut arguments = vec!["install", name];
+    arguments.extend(flags);
+    run("cargo", &arguments)
+}
+
+/// The official SDKs, which judge the router as its clients: a Python environment and Node
+/// packages, both below `crates/router-e2e`.
+pub(crate) fn sdks() -> Result<()> {
+    if !works("crates/router-e2e/sdk/.venv/bin/python", &["-c", "import openai, anthropic"]) {
+        run("python3", &["-m", "venv", "--clear", "crates/router-e2e/sdk/.venv"])
+            .context("the tests need Python 3 with venv")?;
+        let requirements = "crates/router-e2e/sdk/requirements.txt";
+        run(
+            "crates/router-e2e/sdk/.venv/bin/python",
+            &["-m", "pip", "install", "--quiet", "-r", requirements],
+        )?;
+    }
+    if !works("npm", &["--prefix", "crates/router-e2e/sdk", "ls", "--silent"]) {
+        run("npm", &["--prefix", "crates/router-e2e/sdk", "ci", "--silent"])
+            .context("the tests need Node.js with npm")?;
+    }
+    Ok(())
+}
