@@ -181,6 +181,16 @@ pub struct Bucket {
     pub concurrent: Option<u64>,
 }
 
+impl Bucket {
+    /// Whether anything is counted per window, rather than only what is in flight.
+    pub const fn has_window(&self) -> bool {
+        self.requests.is_some()
+            || self.tokens.is_some()
+            || self.input_tokens.is_some()
+            || self.output_tokens.is_some()
+    }
+}
+
 /// The models a bucket covers.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum BucketModels {

@@ -19,6 +19,18 @@ pub enum Scope {
     Provider,
 }
 
+impl Scope {
+    /// The scope's one name in explanations and documents.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lane => "lane",
+            Self::Model => "model",
+            Self::Credential => "credential",
+            Self::Provider => "provider",
+        }
+    }
+}
+
 /// A stated time out.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Cooldown {

@@ -23,6 +23,7 @@ pub mod catalog;
 pub mod circuit;
 pub mod cooldown;
 pub mod exchange;
+pub mod explain;
 pub mod failure;
 pub mod latency;
 mod num;

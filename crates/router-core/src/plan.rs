@@ -61,6 +61,16 @@ pub enum Tier {
     Fallback,
 }
 
+impl Tier {
+    /// `primary` or `fallback`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Fallback => "fallback",
+        }
+    }
+}
+
 /// A target that may be called.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Candidate {

@@ -267,7 +267,7 @@ impl World {
         }
         assert_eq!(self.calls, self.settled);
         let view = self.state.view(&self.table);
-        let later = self.now.after(Duration::from_secs(3_600));
+        let later = self.now.after(Duration::from_hours(1));
         for provider in 0..3 {
             let model = ModelRef { provider, model: 0 };
             view.levels(model, 0, Tokens::default(), later, |_, level| {
