@@ -13,6 +13,7 @@
 mod config;
 mod diagnostic;
 mod diff;
+pub mod edit;
 mod env;
 mod headers;
 mod json;

@@ -91,7 +91,8 @@ fn one(
     let written_buckets = written.rate_limits.as_deref().unwrap_or_default();
     let buckets = bucket::all(written_buckets, &models.list, &models.disabled, cx);
     let texts = |texts: &Option<schema::Texts>| -> Vec<String> {
-        texts.iter().flat_map(schema::Texts::iter).map(str::to_owned).collect()
+        let each = texts.iter().flat_map(schema::Texts::iter).flat_map(|text| text.split(','));
+        each.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect()
     };
     let mut upstream = Upstream {
         name: written.name.as_ref().map_or_else(|| id.clone(), text_of),
