@@ -1,6 +1,7 @@
 //! A loaded config: what the host holds and shares between requests.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
@@ -65,7 +66,18 @@ pub struct Upstream {
     /// Translation settings of this provider, where they differ.
     pub translation: Option<Translation>,
     /// Addresses that do not depend on the model.
-    pub(crate) fixed: Vec<(Dialect, Operation, Uri)>,
+    pub(crate) fixed: Fixed,
+}
+
+/// Addresses made once.
+#[derive(Clone, Default)]
+pub(crate) struct Fixed(pub(crate) Vec<(Dialect, Operation, Uri)>);
+
+/// Shows how many there are: a query may hold a key.
+impl fmt::Debug for Fixed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fixed({})", self.0.len())
+    }
 }
 
 /// One secret of a provider.
@@ -114,7 +126,7 @@ impl AuthHeader {
 impl Upstream {
     /// The address of an operation, or nothing if the dialect does not have it.
     pub fn endpoint(&self, dialect: Dialect, operation: Operation, model: &str) -> Option<Uri> {
-        let fixed = self.fixed.iter().find(|(d, o, _)| (*d, *o) == (dialect, operation));
+        let fixed = self.fixed.0.iter().find(|(d, o, _)| (*d, *o) == (dialect, operation));
         if let Some((_, _, uri)) = fixed {
             return Some(uri.clone());
         }

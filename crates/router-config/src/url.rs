@@ -10,7 +10,7 @@
 //! https://api.vendor.com/v1?version=2             + /chat/completions, query kept at the end
 //! ```
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use http::Uri;
 use router_wire::Dialect;
@@ -58,7 +58,7 @@ const SUFFIXES: [(&str, Option<Dialect>); 8] = [
 ];
 
 /// A parsed base URL.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct BaseUrl {
     /// `https://host` with the port if it is not the usual one.
     origin: String,
@@ -66,6 +66,13 @@ pub struct BaseUrl {
     path: String,
     query: Option<String>,
     exact: bool,
+}
+
+/// Shows the origin only: path and query may hold a key.
+impl fmt::Debug for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BaseUrl").field(&self.origin).finish_non_exhaustive()
+    }
 }
 
 /// What was left out of a URL.
@@ -121,6 +128,11 @@ impl BaseUrl {
     /// Origin and path as they were given.
     pub(crate) fn written(&self) -> String {
         format!("{}{}", self.origin, self.path)
+    }
+
+    /// Everything that tells this address from others; may hold a secret.
+    pub(crate) fn identity(&self) -> String {
+        format!("{}?{}#{}", self.written(), self.query.as_deref().unwrap_or_default(), self.exact)
     }
 
     /// The address of an operation, or nothing if the dialect does not have it.

@@ -18,7 +18,7 @@ pub(crate) fn of(upstream: &Upstream) -> u64 {
         hash.update(bytes);
     };
     for (dialect, base) in &upstream.bases {
-        part(dialect.name(), format!("{base:?}").as_bytes());
+        part(dialect.name(), base.identity().as_bytes());
     }
     for credential in &upstream.credentials {
         part("label", credential.label.as_bytes());

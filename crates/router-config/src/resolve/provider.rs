@@ -7,7 +7,7 @@ use router_core::catalog::{ModelRef, Provider, Timeouts};
 use router_wire::Dialect;
 
 use super::{Names, bucket, credential, fingerprint, model, routing};
-use crate::config::Upstream;
+use crate::config::{Fixed, Upstream};
 use crate::diagnostic::Severity;
 use crate::headers;
 use crate::names::slug;
@@ -256,14 +256,14 @@ fn guess(base: Option<&BaseUrl>) -> Dialect {
 }
 
 /// Addresses that do not depend on the model, made once.
-fn fixed(bases: &BTreeMap<Dialect, BaseUrl>) -> Vec<(Dialect, Operation, http::Uri)> {
+fn fixed(bases: &BTreeMap<Dialect, BaseUrl>) -> Fixed {
     let each = bases.iter().flat_map(|(dialect, base)| {
         Operation::ALL.into_iter().map(move |operation| (*dialect, base, operation))
     });
-    each.filter_map(|(dialect, base, operation)| {
+    let each = each.filter_map(|(dialect, base, operation)| {
         let url = base.endpoint(dialect, operation, "{model}")?;
         let depends = base.endpoint(dialect, operation, "x")? != url;
         if depends { None } else { Some((dialect, operation, url.parse().ok()?)) }
-    })
-    .collect()
+    });
+    Fixed(each.collect())
 }

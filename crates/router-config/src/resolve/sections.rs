@@ -25,6 +25,12 @@ pub(crate) fn master_key(file: &File, lookup: &dyn Lookup, cx: &mut Context<'_>)
     secret_at(path, text, lookup, cx)
 }
 
+fn has_master_key(file: &File) -> bool {
+    let in_server = file.server.as_ref().and_then(|server| server.master_key.as_ref());
+    let written = [file.master_key.as_ref(), in_server];
+    written.into_iter().flatten().any(|text| !text.0.trim().is_empty())
+}
+
 /// Resolves a secret; a missing one is an error, for the router would be less guarded without it.
 fn secret_at(
     path: &str,
@@ -55,6 +61,10 @@ pub(crate) fn server(file: &File, lookup: &dyn Lookup, cx: &mut Context<'_>) -> 
     let cors = section.cors.unwrap_or_default();
     let origins: Vec<String> =
         cors.allowed_origins.iter().flat_map(schema::Texts::iter).map(str::to_owned).collect();
+    if section.require_auth == Some(true) && !has_master_key(file) {
+        let what = "clients must present a key, but there is none";
+        cx.error("server.requireAuth", what, "add `\"masterKey\": \"env:LLM_ROUTER_MASTER_KEY\"`");
+    }
     let body_bytes = section.max_body_bytes.map(usize::try_from);
     if section.max_body_bytes == Some(0) {
         cx.error("server.maxBodyBytes", "no request fits into 0 bytes", "remove it, or set a size");

@@ -10,3 +10,4 @@ mod env;
 mod fields;
 mod good;
 mod schema;
+mod secrets;
