@@ -337,3 +337,6 @@ fn echo(head: &Parts, body: &Bytes) -> Value {
         "body": serde_json::from_slice::<Value>(body).unwrap_or_default(),
     })
 }
+
+#[cfg(test)]
+mod tests;

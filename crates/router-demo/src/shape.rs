@@ -201,9 +201,15 @@ impl Walk {
             let allowed = variants.iter().map(|(name, _)| *name).collect();
             return Err(self.flaw(What::Word { got: word.into(), allowed }));
         };
-        self.path.push(Step::Variant(name));
+        // To the vendors a role is a plain member and not part of the path.
+        let shown = tag != "role";
+        if shown {
+            self.path.push(Step::Variant(name));
+        }
         self.members(object, members, Some(tag))?;
-        self.path.pop();
+        if shown {
+            self.path.pop();
+        }
         Ok(())
     }
 
