@@ -20,6 +20,14 @@ TOOL = {
         },
     },
 }
+
+
+def as_sent(call):
+    """A call as it came over the wire, without what the SDK's helpers add."""
+    function = {"name": call.function.name, "arguments": call.function.arguments}
+    return {"id": call.id, "type": "function", "function": function}
+
+
 WEATHER = [{"role": "user", "content": "What is the weather in Paris? Use the tool."}]
 
 
@@ -71,7 +79,7 @@ def _():
         call = message.tool_calls[0]
         assert call.function.name == "get_weather" and "city" in call.function.arguments, call
         turns = WEATHER + [
-            {"role": "assistant", "content": message.content, "tool_calls": [call.to_dict()]},
+            {"role": "assistant", "content": message.content, "tool_calls": [as_sent(call)]},
             {"role": "tool", "tool_call_id": call.id, "content": "18 degrees, sunny"},
         ]
         answer = chat.create(model="demo-chat", messages=turns, tools=[TOOL])

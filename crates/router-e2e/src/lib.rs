@@ -2,7 +2,9 @@
 //! `router-demo`.
 
 pub mod http;
+pub mod provider;
 pub mod router;
 pub mod sdk;
 
+pub use provider::Provider;
 pub use router::Router;

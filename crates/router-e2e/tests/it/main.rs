@@ -1,0 +1,3 @@
+//! Whole-process tests: the shipped binary, real sockets, real clients.
+
+mod sdks;
