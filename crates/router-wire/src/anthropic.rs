@@ -2,3 +2,10 @@
 //! `2026-10-21`.
 
 pub mod request;
+pub mod response;
+mod stop;
+pub mod stream;
+mod usage;
+
+/// The vendor whose opaque state Messages clients carry as it is.
+const VENDOR: &str = "anthropic";

@@ -123,6 +123,10 @@ pub struct Facts {
     pub openai_extras: bool,
     /// Whether `prompt_cache_retention: "24h"` is accepted.
     pub cache_retention_24h: bool,
+    /// Whether a Chat server takes Anthropic's `cache_control` on its parts (OpenRouter and alike).
+    pub chat_cache_control: bool,
+    /// Whether temperature and `top_p` exclude each other.
+    pub temperature_or_top_p: bool,
     /// Whether top-level `cache_control` is accepted (Anthropic's own API).
     pub automatic_cache: bool,
     /// Whether JSON schemas for the answer are accepted.
@@ -162,6 +166,8 @@ impl Default for Facts {
             cache_marks: CacheMarks::None,
             openai_extras: false,
             cache_retention_24h: false,
+            chat_cache_control: false,
+            temperature_or_top_p: false,
             automatic_cache: false,
             structured_outputs: true,
             fast_mode: false,

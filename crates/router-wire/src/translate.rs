@@ -6,12 +6,16 @@
 //! ```text
 //! DIALECT/request.rs   read(body: &str, extra: &RequestExtra) -> Result<Request, ReadError>
 //!                      write(&Request, &Target, &mut Losses, &mut Vec<u8>) -> Result<(), Refusal>
-//! DIALECT/response.rs  read(body: &str, &Session, &mut Losses) -> Result<Answer, JsonError>
+//! DIALECT/response.rs  read(body: &str, &mut Losses) -> Result<Answer, JsonError>
 //!                      write(&Response, &Session, &mut Losses, &mut Vec<u8>)
-//! DIALECT/stream.rs    Reader::new(&Session)   Reader::event(&mut self, name, data, sink)
-//!                      Writer::new(&Session)   Writer::event(&mut self, &Session, &Event, out)
-//! DIALECT/error.rs     the dialect's words for a failure, both ways
+//! DIALECT/stream.rs    Reader: Default         Reader::event(&mut self, name, data, sink)
+//!                      Writer: Default         Writer::event(&mut self, &Session, &Event, out)
+//!                                              Writer::ping(&self, out)   Writer::place(..)
 //! ```
+//!
+//! Between them, dialects need nothing of each other: `fit` adapts the request to the target, the
+//! sequencer puts blocks in a row, the stage restores tool names and watches for stop sequences,
+//! and the translator knows `[DONE]`, the end of input, and an answer that came whole.
 
 use std::borrow::Cow;
 
@@ -21,9 +25,16 @@ use crate::error::{ClientError, ErrorKind};
 use crate::facts::Facts;
 use crate::json::JsonError;
 
+mod dispatch;
+mod request;
 mod session;
+mod stage;
+mod stream;
 
+pub use request::translate_request;
 pub use session::{Session, ToolAlias, native_vendor};
+pub(crate) use stage::WRAPPED_MEMBER;
+pub use stream::{Progress, StreamTranslator, Translated, WHOLE_MAX};
 
 /// What the request is translated for.
 #[derive(Clone, Copy, Debug)]
@@ -160,6 +171,10 @@ pub enum TranslateError {
     #[error("the message thread is not known here; send the whole conversation")]
     ThreadNotFound,
 }
+
+/// The one member under which tool input that is not a JSON object is handed to clients that need
+/// an object.
+pub const RAW_INPUT: &str = "_raw_arguments";
 
 /// The code that tells Anthropic SDKs to replay a message thread.
 pub const THREAD_NOT_FOUND: &str = "thread_not_found";

@@ -7,5 +7,6 @@ mod tools;
 mod write;
 mod write_blocks;
 
+pub(super) use blocks::{Keep, citation, content};
 pub use read::read;
 pub use write::write;

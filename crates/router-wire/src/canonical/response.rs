@@ -1,6 +1,9 @@
 //! What an upstream answers, whatever dialect it speaks.
 
-use super::content::{Json, Part};
+use std::borrow::Cow;
+
+use super::content::{Content, Json, Part, ToolInput};
+use super::event::{Block, Delta, Event, Start};
 use super::stop::Stop;
 use crate::json::Str;
 use crate::usage::Usage;
@@ -20,6 +23,77 @@ pub struct Response<'a> {
     pub usage: Usage,
     /// The class of service that was used, in the upstream's word.
     pub service_tier: Option<Str<'a>>,
+}
+
+impl Response<'_> {
+    /// Tells the whole answer as a stream does. Of several choices only the first.
+    pub fn replay(&self, sink: &mut impl FnMut(Event<'_>)) {
+        let Self { id, model, created_s, choices, usage, service_tier } = self;
+        sink(Event::Start(Start {
+            id: id.as_ref(),
+            model: model.as_ref(),
+            created_s: *created_s,
+            service_tier: service_tier.as_ref().map(Str::as_ref),
+        }));
+        let Some(Choice { parts, stop, logprobs }) = choices.first() else { return };
+        for (block, part) in (0_u32..).zip(parts) {
+            replay_part(block, part, sink);
+        }
+        if let Some(json) = logprobs {
+            let block = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+            sink(Event::Open { block, kind: Block::Text });
+            sink(Event::Delta { block, delta: Delta::Logprobs(json.clone()) });
+            sink(Event::Close { block });
+        }
+        sink(Event::Usage(*usage));
+        sink(Event::Finish(stop.clone()));
+        sink(Event::End);
+    }
+}
+
+fn replay_part(block: u32, part: &Part<'_>, sink: &mut impl FnMut(Event<'_>)) {
+    let (kind, delta) = match &part.content {
+        Content::Text { text, citations: _ } => (Block::Text, Delta::Text(text.as_ref())),
+        Content::Refusal(text) => (Block::Refusal, Delta::Text(text.as_ref())),
+        Content::Thinking(thinking) => {
+            (Block::Thinking { redacted: thinking.redacted }, Delta::Text(thinking.text.as_ref()))
+        }
+        Content::ToolCall(call) => (
+            Block::ToolCall {
+                id: call.id.as_ref(),
+                name: call.name.as_ref(),
+                namespace: call.namespace.as_ref().map(Str::as_ref),
+                custom: call.custom,
+                hosted: call.hosted.as_deref().map(Cow::Borrowed),
+            },
+            Delta::Input(match &call.input {
+                ToolInput::Json(json) => Str::plain(json.text()),
+                ToolInput::Text(text) => text.as_ref(),
+            }),
+        ),
+        Content::Image(_)
+        | Content::Document(_)
+        | Content::Audio(_)
+        | Content::SearchResult(_)
+        | Content::ToolResult(_)
+        | Content::Foreign(_) => return,
+    };
+    sink(Event::Open { block, kind });
+    sink(Event::Delta { block, delta });
+    match &part.content {
+        Content::Text { citations, .. } => {
+            for citation in citations {
+                sink(Event::Delta { block, delta: Delta::Citation(citation.clone()) });
+            }
+        }
+        Content::Thinking(thinking) => {
+            if let Some(opaque) = &thinking.opaque {
+                sink(Event::Delta { block, delta: Delta::Opaque(opaque.clone()) });
+            }
+        }
+        _ => {}
+    }
+    sink(Event::Close { block });
 }
 
 /// One answer.

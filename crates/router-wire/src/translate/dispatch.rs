@@ -1,0 +1,137 @@
+//! The one place where a dialect's name becomes a dialect's code.
+
+use super::{Answer, ReadError, Refusal, RequestExtra, Session, Target};
+use crate::anthropic;
+use crate::canonical::{Event, Losses, Request, Response};
+use crate::dialect::Dialect;
+use crate::error::StreamPlace;
+use crate::json::JsonError;
+
+pub(super) fn read_request<'a>(
+    dialect: Dialect,
+    body: &'a str,
+    extra: &RequestExtra<'a>,
+) -> Result<Request<'a>, ReadError> {
+    match dialect {
+        Dialect::Anthropic => anthropic::request::read(body, extra),
+        other => Err(not_built(other).into()),
+    }
+}
+
+pub(super) fn write_request(
+    request: &Request<'_>,
+    target: &Target<'_>,
+    losses: &mut Losses,
+    out: &mut Vec<u8>,
+) -> Result<(), Refusal> {
+    match target.dialect {
+        Dialect::Anthropic => anthropic::request::write(request, target, losses, out),
+        other => Err(Refusal::new("", not_built(other).problem)),
+    }
+}
+
+pub(super) fn read_response<'a>(
+    session: &Session,
+    body: &'a str,
+    losses: &mut Losses,
+) -> Result<Answer<'a>, JsonError> {
+    match session.outbound {
+        Dialect::Anthropic => anthropic::response::read(body, losses),
+        other => Err(not_built(other)),
+    }
+}
+
+pub(super) fn write_response(
+    session: &Session,
+    response: &Response<'_>,
+    losses: &mut Losses,
+    out: &mut Vec<u8>,
+) {
+    match session.inbound {
+        Dialect::Anthropic => anthropic::response::write(response, session, losses, out),
+        Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Gemini => {}
+    }
+}
+
+/// Members of the request that the client's dialect repeats in its answers.
+pub(super) const fn echo(inbound: Dialect, _request: &Request<'_>) -> String {
+    match inbound {
+        Dialect::Anthropic | Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Gemini => {
+            String::new()
+        }
+    }
+}
+
+fn not_built(dialect: Dialect) -> JsonError {
+    JsonError::new(0, format!("the router does not translate {dialect}"))
+}
+
+/// Reads the events of one upstream stream.
+#[derive(Debug)]
+pub(super) enum Reader {
+    Anthropic(anthropic::stream::Reader),
+}
+
+impl Reader {
+    pub(super) fn new(session: &Session) -> Option<Self> {
+        match session.outbound {
+            Dialect::Anthropic => Some(Self::Anthropic(anthropic::stream::Reader::default())),
+            Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Gemini => None,
+        }
+    }
+
+    pub(super) fn event(
+        &mut self,
+        name: &str,
+        data: &str,
+        sink: &mut impl FnMut(Event<'_>),
+    ) -> Result<(), JsonError> {
+        match self {
+            Self::Anthropic(reader) => reader.event(name, data, sink),
+        }
+    }
+}
+
+/// Writes the events of one client stream.
+#[derive(Debug)]
+pub(super) enum Writer {
+    Anthropic(anthropic::stream::Writer),
+}
+
+impl Writer {
+    pub(super) fn new(session: &Session) -> Option<Self> {
+        match session.inbound {
+            Dialect::Anthropic => Some(Self::Anthropic(anthropic::stream::Writer::default())),
+            Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Gemini => None,
+        }
+    }
+
+    pub(super) fn event(&mut self, session: &Session, event: &Event<'_>, out: &mut Vec<u8>) {
+        match self {
+            Self::Anthropic(writer) => writer.event(session, event, out),
+        }
+    }
+
+    pub(super) fn ping(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Anthropic(writer) => writer.ping(out),
+        }
+    }
+
+    /// What an error event must repeat of the stream so far.
+    pub(super) const fn place<'a>(
+        &'a self,
+        _session: &'a Session,
+        request_id: &'a str,
+    ) -> StreamPlace<'a> {
+        match self {
+            Self::Anthropic(_) => StreamPlace {
+                request_id,
+                response_id: "",
+                model: "",
+                created_s: 0,
+                sequence_number: 0,
+            },
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The way there: a client's body becomes an upstream's.
+
+use super::{
+    Outbound, ReadError, Refusal, RequestExtra, Session, Target, TranslateError, dispatch,
+};
+use crate::canonical::{Loss, Losses};
+use crate::dialect::Dialect;
+use crate::fit;
+use crate::json::path_at;
+
+/// Translates a client's request for a target.
+///
+/// The losses are complete: whatever of the request is not in the outbound body is either in
+/// [`Outbound::losses`] or was refused.
+pub fn translate_request(
+    inbound: Dialect,
+    body: &[u8],
+    extra: &RequestExtra<'_>,
+    target: &Target<'_>,
+) -> Result<Outbound, TranslateError> {
+    let text = text_of(body)?;
+    let mut request =
+        dispatch::read_request(inbound, text, extra).map_err(|error| match error {
+            ReadError::ThreadNotFound => TranslateError::ThreadNotFound,
+            ReadError::Json(error) => TranslateError::Malformed {
+                path: path_at(text, error.at),
+                problem: error.problem.into_owned(),
+            },
+        })?;
+    if let Some(model) = extra.model {
+        request.model = model.into();
+    }
+    let shown = extra.model_shown.map_or_else(|| request.model.decode(), Into::into).into_owned();
+    let mut losses = Losses::new(inbound);
+    let mut session = Session {
+        inbound,
+        outbound: target.dialect,
+        model_shown: shown,
+        stream: request.stream || extra.stream,
+        include_usage: request.include_usage,
+        legacy_functions: request.legacy_functions,
+        reasoning_to_chat: target.options.reasoning_to_chat,
+        shown: request.reasoning.shown,
+        now_s: extra.now_s,
+        tools: Vec::new(),
+        stops: Vec::new(),
+        input_estimate: crate::estimate::input_tokens(&request),
+        vendor: target.facts.vendor.clone(),
+        family: target.facts.family.clone(),
+        echo: dispatch::echo(inbound, &request),
+    };
+    request.stream = session.stream;
+    let fitted = fit::fit(&mut request, inbound, extra, target, &mut losses).map_err(refused)?;
+    session.tools = fitted.tools;
+    session.stops = fitted.stops;
+    let mut out = Vec::with_capacity(body.len() + body.len() / 8 + 1024);
+    dispatch::write_request(&request, target, &mut losses, &mut out).map_err(refused)?;
+    let losses = losses.into_list();
+    refuse_strict(&losses, target)?;
+    Ok(Outbound { body: out, headers: headers(target), losses, session })
+}
+
+/// The text of a body; a byte order mark is not part of it.
+pub(super) fn text_of(body: &[u8]) -> Result<&str, TranslateError> {
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    std::str::from_utf8(body).map_err(|_| TranslateError::Malformed {
+        path: String::new(),
+        problem: "the body is not UTF-8".to_owned(),
+    })
+}
+
+fn refused(refusal: Refusal) -> TranslateError {
+    TranslateError::Refused { path: refusal.path, why: refusal.why.into_owned() }
+}
+
+fn refuse_strict(losses: &[Loss], target: &Target<'_>) -> Result<(), TranslateError> {
+    let strict = &target.options.strict;
+    let hit: Vec<Loss> =
+        losses.iter().filter(|loss| strict.contains(&loss.severity)).cloned().collect();
+    if hit.is_empty() { Ok(()) } else { Err(TranslateError::Strict(hit)) }
+}
+
+fn headers(target: &Target<'_>) -> Vec<(&'static str, String)> {
+    match target.dialect {
+        Dialect::Anthropic => vec![("anthropic-version", target.options.anthropic_version.clone())],
+        Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Gemini => Vec::new(),
+    }
+}

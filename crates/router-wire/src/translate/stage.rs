@@ -1,0 +1,237 @@
+//! Between reader and writer on the way back: gives tools their own names again, unwraps free
+//! text, watches for stop sequences, and corrects stop reasons that contradict the answer.
+
+use std::borrow::Cow;
+
+use super::{Session, ToolAlias};
+use crate::canonical::{
+    Block, Content, Delta, Event, Losses, Response, Severity, Stop, StopReason, ToolInput,
+};
+use crate::json::{Cursor, Str};
+
+mod scan;
+
+use scan::StopScanner;
+
+/// The state of one streamed answer.
+#[derive(Debug, Default)]
+pub(super) struct Stage {
+    scanner: Option<StopScanner>,
+    block: Now,
+    called: bool,
+    refused: bool,
+    stopped: bool,
+}
+
+#[derive(Debug, Default)]
+enum Now {
+    #[default]
+    Other,
+    Text,
+    /// A free-text tool shown as a function: its input is complete at the close only.
+    Wrapped(String),
+}
+
+impl Stage {
+    pub(super) fn new(session: &Session) -> Self {
+        let scanner = (!session.stops.is_empty()).then(|| StopScanner::new(session.stops.clone()));
+        Self { scanner, ..Self::default() }
+    }
+
+    /// Passes an event on as the client is to see it. Events come from the sequencer, so that
+    /// only one block is open.
+    pub(super) fn event(
+        &mut self,
+        session: &Session,
+        event: Event<'_>,
+        sink: &mut impl FnMut(Event<'_>),
+    ) {
+        if self.stopped && !matches!(event, Event::Usage(_) | Event::Failed(_)) {
+            return;
+        }
+        match event {
+            Event::Open { block, kind } => self.open(session, block, kind, sink),
+            Event::Delta { block, delta } => self.delta(block, delta, sink),
+            Event::Close { block } => self.close(block, sink),
+            Event::Finish(stop) => {
+                let reason = corrected(stop.reason, self.called, self.refused);
+                sink(Event::Finish(Stop { reason, ..stop }));
+            }
+            other => sink(other),
+        }
+    }
+
+    fn open(
+        &mut self,
+        session: &Session,
+        block: u32,
+        kind: Block<'_>,
+        sink: &mut impl FnMut(Event<'_>),
+    ) {
+        self.block = if matches!(kind, Block::Text) { Now::Text } else { Now::Other };
+        self.refused |= matches!(kind, Block::Refusal);
+        let Block::ToolCall { id, name, namespace, custom, hosted } = kind else {
+            return sink(Event::Open { block, kind });
+        };
+        self.called = true;
+        let Some(alias) = find(session, &name) else {
+            let kind = Block::ToolCall { id, name, namespace, custom, hosted };
+            return sink(Event::Open { block, kind });
+        };
+        if alias.unwrap {
+            self.block = Now::Wrapped(String::new());
+        }
+        sink(Event::Open {
+            block,
+            kind: Block::ToolCall {
+                id,
+                name: Str::plain(&alias.name),
+                namespace: alias.namespace.as_deref().map(Str::plain),
+                custom: custom || alias.unwrap,
+                hosted: alias.hosted.as_deref().map(Cow::Borrowed),
+            },
+        });
+    }
+
+    fn delta(&mut self, block: u32, delta: Delta<'_>, sink: &mut impl FnMut(Event<'_>)) {
+        match (&mut self.block, delta) {
+            (Now::Wrapped(input), Delta::Input(text)) => text.decode_into(input),
+            (Now::Text, Delta::Text(text)) if self.scanner.is_some() => {
+                self.scan(block, &text, sink);
+            }
+            (_, delta) => sink(Event::Delta { block, delta }),
+        }
+    }
+
+    fn scan(&mut self, block: u32, text: &Str<'_>, sink: &mut impl FnMut(Event<'_>)) {
+        let Some(scanner) = &mut self.scanner else { return };
+        let (clean, hit) = scanner.push(&text.decode());
+        if !clean.is_empty() {
+            sink(Event::Delta { block, delta: Delta::Text(clean.into()) });
+        }
+        if let Some(sequence) = hit {
+            sink(Event::Close { block });
+            sink(Event::Finish(Stop {
+                reason: StopReason::StopSequence,
+                sequence: Some(sequence.into()),
+                details: None,
+            }));
+            sink(Event::End);
+            self.stopped = true;
+        }
+    }
+
+    fn close(&mut self, block: u32, sink: &mut impl FnMut(Event<'_>)) {
+        match std::mem::take(&mut self.block) {
+            Now::Wrapped(input) => {
+                let text = unwrapped(&input).unwrap_or_else(|| Str::plain(&input));
+                sink(Event::Delta { block, delta: Delta::Input(text) });
+            }
+            Now::Text => {
+                let held = self.scanner.as_mut().map(StopScanner::rest).unwrap_or_default();
+                if !held.is_empty() {
+                    sink(Event::Delta { block, delta: Delta::Text(held.into()) });
+                }
+            }
+            Now::Other => {}
+        }
+        sink(Event::Close { block });
+    }
+}
+
+fn find<'s>(session: &'s Session, sent: &Str<'_>) -> Option<&'s ToolAlias> {
+    if session.tools.is_empty() {
+        return None;
+    }
+    let sent = sent.decode();
+    session.tools.iter().find(|alias| alias.sent == sent)
+}
+
+/// The text inside the one member a wrapped free-text tool has.
+fn unwrapped(input: &str) -> Option<Str<'_>> {
+    let mut c = Cursor::new(input);
+    let mut members = c.object().ok()?;
+    let mut text = None;
+    while let Some(key) = members.next(&mut c).ok()? {
+        if key == WRAPPED_MEMBER {
+            text = Some(c.str().ok()?);
+        } else {
+            c.skip().ok()?;
+        }
+    }
+    text
+}
+
+/// The member that holds the text of a free-text tool shown as a function.
+pub(crate) const WRAPPED_MEMBER: &str = "input";
+
+/// Agents act on the stop reason: it must say that tools wait, and that an answer is a refusal.
+const fn corrected(reason: StopReason, called: bool, refused: bool) -> StopReason {
+    match reason {
+        StopReason::EndTurn | StopReason::StopSequence if called => StopReason::ToolUse,
+        StopReason::ToolUse if !called => StopReason::EndTurn,
+        StopReason::EndTurn if refused => StopReason::Refusal,
+        other => other,
+    }
+}
+
+/// The same for a whole answer.
+pub(super) fn restore(response: &mut Response<'_>, session: &Session, losses: &mut Losses) {
+    for choice in &mut response.choices {
+        let (mut called, mut refused) = (false, false);
+        choice.parts.retain(|part| {
+            let foreign = matches!(part.content, Content::Foreign(_));
+            if foreign {
+                losses.add_at(Severity::Hint, "hosted-step", part.origin, "internal to the vendor");
+            }
+            !foreign
+        });
+        for part in &mut choice.parts {
+            match &mut part.content {
+                Content::ToolCall(call) => {
+                    called = true;
+                    let Some(alias) = find(session, &call.name) else { continue };
+                    call.name = alias.name.clone().into();
+                    call.namespace = alias.namespace.clone().map(Str::from);
+                    call.hosted = alias.hosted.clone().map(Cow::Owned);
+                    if alias.unwrap {
+                        call.custom = true;
+                        let input = match &call.input {
+                            ToolInput::Json(json) => Cow::Borrowed(json.text()),
+                            ToolInput::Text(text) => text.decode(),
+                        };
+                        let text = unwrapped(&input).map(Str::into_owned);
+                        call.input = ToolInput::Text(
+                            text.unwrap_or_else(|| Str::from(input.clone().into_owned())),
+                        );
+                    }
+                }
+                Content::Refusal(_) => refused = true,
+                _ => {}
+            }
+        }
+        if !session.stops.is_empty() {
+            cut_at_stop(choice, session);
+        }
+        choice.stop.reason = corrected(choice.stop.reason, called, refused);
+    }
+}
+
+fn cut_at_stop(choice: &mut crate::canonical::Choice<'_>, session: &Session) {
+    for at in 0..choice.parts.len() {
+        let Some(part) = choice.parts.get_mut(at) else { return };
+        let Content::Text { text, .. } = &mut part.content else { continue };
+        let mut scanner = StopScanner::new(session.stops.clone());
+        let (clean, hit) = scanner.push(&text.decode());
+        if let Some(sequence) = hit {
+            *text = clean.into();
+            choice.parts.truncate(at + 1);
+            choice.stop = Stop {
+                reason: StopReason::StopSequence,
+                sequence: Some(sequence.into()),
+                details: None,
+            };
+            return;
+        }
+    }
+}

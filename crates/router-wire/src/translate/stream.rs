@@ -1,0 +1,298 @@
+//! The way back: an upstream's answer becomes the client's, whole or piece by piece.
+
+use super::dispatch::{self, Reader, Writer};
+use super::stage::{self, Stage};
+use super::{Answer, Session};
+use crate::canonical::{Block, Delta, Event, Loss, Losses, Response, Sequencer};
+use crate::error::{ClientError, ErrorKind, StreamPlace};
+use crate::sse;
+use crate::usage::Usage;
+
+/// Most bytes of a whole answer that came where a stream was asked for.
+pub const WHOLE_MAX: usize = 64 << 20;
+
+/// How far a stream has come.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Progress {
+    /// Only what any stream begins with: another upstream could still take over.
+    Startup,
+    /// The client has seen something of the answer.
+    Meaningful,
+    /// The answer is complete. What the upstream may still send is of no use.
+    Finished,
+    /// The upstream failed. Nothing of it was written: before the commit another candidate can
+    /// take over, after it [`StreamTranslator::fail`] ends the client's stream.
+    Failed(Box<ClientError>),
+}
+
+/// What was learned from a whole answer.
+#[derive(Clone, Debug)]
+pub struct Translated {
+    /// Tokens.
+    pub usage: Usage,
+    /// What could not be carried.
+    pub losses: Vec<Loss>,
+}
+
+impl Session {
+    /// Translates a whole answer, and appends it to `out`. An answer that makes no sense, or is an
+    /// error in spite of its status, is the error.
+    pub fn response(
+        &mut self,
+        body: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Translated, Box<ClientError>> {
+        let mut losses = Losses::new(self.outbound);
+        let mut response = self.read_whole(body, &mut losses)?;
+        stage::restore(&mut response, self, &mut losses);
+        dispatch::write_response(self, &response, &mut losses, out);
+        Ok(Translated { usage: response.usage, losses: losses.into_list() })
+    }
+
+    fn read_whole<'a>(
+        &self,
+        body: &'a [u8],
+        losses: &mut Losses,
+    ) -> Result<Response<'a>, Box<ClientError>> {
+        let text =
+            super::request::text_of(body).map_err(|_| Box::new(bad("the answer is not UTF-8")))?;
+        match dispatch::read_response(self, text, losses) {
+            Ok(Answer::Response(response)) => Ok(*response),
+            Ok(Answer::Failed(error)) => Err(error),
+            Err(error) => {
+                Err(Box::new(bad(&format!("the upstream's answer makes no sense: {error}"))))
+            }
+        }
+    }
+
+    /// Starts translating a stream.
+    pub fn stream(self) -> StreamTranslator {
+        let pipe = Pipe {
+            reader: Reader::new(&self),
+            sequencer: Sequencer::default(),
+            stage: Stage::new(&self),
+            writer: Writer::new(&self),
+            seen: Seen::default(),
+        };
+        let losses = Losses::new(self.outbound);
+        let decoder = sse::Decoder::default();
+        StreamTranslator { session: self, decoder, pipe, form: Form::Unknown, losses }
+    }
+}
+
+fn bad(message: &str) -> ClientError {
+    ClientError::new(ErrorKind::Upstream, message)
+}
+
+/// Translates one streamed answer.
+#[derive(Debug)]
+pub struct StreamTranslator {
+    session: Session,
+    decoder: sse::Decoder,
+    pipe: Pipe,
+    form: Form,
+    losses: Losses,
+}
+
+/// What the upstream sends where a stream was asked for.
+#[derive(Debug)]
+enum Form {
+    Unknown,
+    Events,
+    /// One JSON document: kept until it is whole, then replayed as a stream.
+    Whole(Vec<u8>),
+}
+
+impl StreamTranslator {
+    /// Takes the next piece of the upstream's stream and appends what it means to `out`.
+    pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Progress {
+        if self.pipe.seen.over() {
+            return self.progress();
+        }
+        if matches!(self.form, Form::Unknown) {
+            let mut start = piece.iter().filter(|b| !matches!(b, b' ' | b'\r' | b'\n' | b'\t'));
+            match start.next() {
+                None => return self.progress(),
+                Some(b'{' | b'[') => self.form = Form::Whole(Vec::new()),
+                Some(_) => self.form = Form::Events,
+            }
+        }
+        if let Form::Whole(body) = &mut self.form {
+            if body.len().saturating_add(piece.len()) > WHOLE_MAX {
+                self.pipe.seen.fail(bad("the upstream's answer is too large"));
+            } else {
+                body.extend_from_slice(piece);
+            }
+            return self.progress();
+        }
+        let (session, pipe) = (&self.session, &mut self.pipe);
+        let pushed = self.decoder.push(piece, |event| pipe.event(session, event, out));
+        if let Err(error) = pushed {
+            self.pipe.seen.fail(bad(&error.to_string()));
+        }
+        self.progress()
+    }
+
+    /// The upstream's bytes have ended. Anything but [`Progress::Finished`] is
+    /// [`Progress::Failed`]: the stream was cut.
+    pub fn end(&mut self, out: &mut Vec<u8>) -> Progress {
+        if let Form::Whole(body) = std::mem::replace(&mut self.form, Form::Events) {
+            self.replay(&body, out);
+        }
+        let (session, pipe) = (&self.session, &mut self.pipe);
+        self.decoder.finish(|event| pipe.event(session, event, out));
+        if !self.pipe.seen.over() {
+            if self.pipe.seen.stopped {
+                self.pipe.pass(&self.session, Event::End, out);
+            } else {
+                self.pipe.seen.fail(bad("the upstream's stream ended before the answer did"));
+            }
+        }
+        self.progress()
+    }
+
+    fn replay(&mut self, body: &[u8], out: &mut Vec<u8>) {
+        let read = self.session.read_whole(body, &mut self.losses);
+        match read {
+            Ok(response) => response.replay(&mut |event| {
+                self.pipe.pass(&self.session, event, out);
+            }),
+            Err(error) => self.pipe.seen.fail(*error),
+        }
+    }
+
+    /// Ends the client's stream with an error in its own dialect. Nothing may follow.
+    pub fn fail(&mut self, error: &ClientError, request_id: &str, out: &mut Vec<u8>) {
+        let place = match &self.pipe.writer {
+            Some(writer) => writer.place(&self.session, request_id),
+            None => StreamPlace { request_id, ..StreamPlace::default() },
+        };
+        out.extend_from_slice(&error.stream_event(self.session.inbound, &place));
+        self.pipe.seen.ended = true;
+    }
+
+    /// Says to the client that the router is still there.
+    pub fn ping(&self, out: &mut Vec<u8>) {
+        if let Some(writer) = &self.pipe.writer {
+            writer.ping(out);
+        }
+    }
+
+    /// Tokens, as far as the upstream has reported them.
+    pub const fn usage(&self) -> &Usage {
+        &self.pipe.seen.usage
+    }
+
+    /// What could not be carried.
+    pub fn losses(&self) -> &[Loss] {
+        self.losses.list()
+    }
+
+    /// What the way there left for the way back.
+    pub const fn session(&self) -> &Session {
+        &self.session
+    }
+
+    fn progress(&self) -> Progress {
+        let seen = &self.pipe.seen;
+        match &seen.failed {
+            Some(error) => Progress::Failed(error.clone()),
+            None if seen.ended => Progress::Finished,
+            None if seen.meaningful => Progress::Meaningful,
+            None => Progress::Startup,
+        }
+    }
+}
+
+/// Everything between the upstream's events and the client's.
+#[derive(Debug)]
+struct Pipe {
+    reader: Option<Reader>,
+    sequencer: Sequencer,
+    stage: Stage,
+    writer: Option<Writer>,
+    seen: Seen,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    meaningful: bool,
+    stopped: bool,
+    ended: bool,
+    failed: Option<Box<ClientError>>,
+    usage: Usage,
+}
+
+impl Seen {
+    const fn over(&self) -> bool {
+        self.ended || self.failed.is_some()
+    }
+
+    fn fail(&mut self, error: ClientError) {
+        if !self.over() {
+            self.failed = Some(Box::new(error));
+        }
+    }
+
+    fn note(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Open { kind: Block::ToolCall { .. }, .. } => self.meaningful = true,
+            Event::Delta { delta: Delta::Text(text) | Delta::Input(text), .. } => {
+                self.meaningful = self.meaningful || !text.is_blank();
+            }
+            Event::Usage(usage) => self.usage.merge(usage),
+            Event::Finish(_) => self.stopped = true,
+            Event::End if self.stopped => self.ended = true,
+            Event::End => self.fail(bad("the upstream ended the stream without saying why")),
+            Event::Failed(error) => self.fail(error.as_ref().clone()),
+            Event::Start(_)
+            | Event::Open { .. }
+            | Event::Delta { .. }
+            | Event::Close { .. }
+            | Event::Ping => {}
+        }
+    }
+}
+
+impl Pipe {
+    fn event(&mut self, session: &Session, event: sse::Event<'_>, out: &mut Vec<u8>) {
+        if self.seen.over() {
+            return;
+        }
+        if event.is_done_marker() {
+            return self.pass(session, Event::End, out);
+        }
+        let Self { reader, sequencer, stage, writer, seen } = self;
+        let (Some(reader), Some(writer)) = (reader, writer) else { return };
+        let (Ok(name), Ok(data)) = (str::from_utf8(event.name), str::from_utf8(event.data)) else {
+            return seen.fail(bad("the upstream's stream is not UTF-8"));
+        };
+        let read = reader.event(name, data, &mut |event| {
+            sequencer.event(event, &mut |event| {
+                stage.event(session, event, &mut |event| {
+                    seen.note(&event);
+                    if seen.failed.is_none() {
+                        writer.event(session, &event, out);
+                    }
+                });
+            });
+        });
+        if let Err(error) = read {
+            seen.fail(bad(&format!("the upstream's stream makes no sense: {error}")));
+        }
+    }
+
+    /// An event that did not come from the reader.
+    fn pass(&mut self, session: &Session, event: Event<'_>, out: &mut Vec<u8>) {
+        let Self { reader: _, sequencer, stage, writer, seen } = self;
+        let Some(writer) = writer else { return };
+        sequencer.event(event, &mut |event| {
+            stage.event(session, event, &mut |event| {
+                seen.note(&event);
+                if seen.failed.is_none() {
+                    writer.event(session, &event, out);
+                }
+            });
+        });
+    }
+}
