@@ -61,6 +61,12 @@ impl Demo {
         Ok(Self { address, state, tasks, stop })
     }
 
+    /// An address on which nobody listens: connections to it are refused. The
+    /// port was free a moment ago; nothing keeps others from taking it.
+    pub async fn refusing_address() -> io::Result<SocketAddr> {
+        TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?.local_addr()
+    }
+
     /// The address the provider listens on.
     pub fn address(&self) -> SocketAddr {
         self.address

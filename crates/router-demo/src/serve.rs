@@ -1,6 +1,5 @@
 //! Connections: HTTP by hyper, or by hand where a fault needs the bare socket.
 
-use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::record::{Record, Ticket};
 use crate::refusal::Refusal;
-use crate::reply::{End, Reply};
+use crate::reply::{End, Headless, Reply};
 use crate::state::State;
 use crate::{Dialect, bare, route};
 
@@ -32,6 +31,10 @@ pub const BODY_BYTES_MAX: usize = 64 << 20;
 /// How often a connection is looked at until enough has come to tell HTTP/2
 /// from HTTP/1.
 const PREFACE_POLL: Duration = Duration::from_millis(1);
+
+/// Time for what was sent to leave before an HTTP/2 stream is ended by a reset,
+/// which drops everything still queued.
+const FLUSH_BEFORE_CUT: Duration = Duration::from_millis(20);
 
 /// Accepts connections until `stop` is cancelled.
 pub(crate) async fn accept(
@@ -124,7 +127,7 @@ async fn answer(
     hand: Arc<Hand>,
     connection: u64,
     request: Request<Incoming>,
-) -> Result<Response<DemoBody>, Infallible> {
+) -> io::Result<Response<DemoBody>> {
     let received = Instant::now();
     let http2 = request.version() == http::Version::HTTP_2;
     let (head, body) = request.into_parts();
@@ -144,13 +147,14 @@ async fn answer(
         finished: None,
         aborted: None,
     };
-    let ticket = state.records.push(record);
-    let mut reply = match collected {
-        Ok(_) => route::answer(&state, &head, &body, ticket.id()),
-        Err(_) => Reply::json(
-            413,
-            &Refusal::of_status(413).body(Dialect::Chat, &format!("req_{received:?}")),
-        ),
+    let mut ticket = state.records.push(record);
+    let mut reply = if collected.is_ok() {
+        route::answer(&state, &head, &body, ticket.id())
+    } else {
+        let anthropic = head.headers.contains_key("anthropic-version");
+        let dialect = if anthropic { Dialect::Messages } else { Dialect::Chat };
+        let request_id = format!("req_demo{:012}", ticket.id());
+        Reply::json(413, &Refusal::of_status(413).body(dialect, &request_id))
     };
     if !reply.delay.is_zero() {
         tokio::time::sleep(reply.delay).await;
@@ -163,6 +167,15 @@ async fn answer(
         *hand.reply.lock().unwrap_or_else(PoisonError::into_inner) = Some((reply, ticket));
         hand.wanted.notify_one();
         return std::future::pending().await;
+    }
+    match reply.headless {
+        Some(Headless::Stall) => return std::future::pending().await,
+        // Over HTTP/2 only the stream is ended, not the connection.
+        Some(Headless::Close | Headless::Reset) => {
+            ticket.finish();
+            return Err(io::Error::other("the demo provider was told not to answer"));
+        }
+        None => {}
     }
     ticket.answered(reply.status);
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -186,6 +199,8 @@ pub(crate) struct DemoBody {
     pace: Duration,
     pause: Option<Pin<Box<Sleep>>>,
     end: End,
+    /// Whether the time before a cut has been given.
+    flushed: bool,
     ticket: Ticket,
 }
 
@@ -200,10 +215,15 @@ impl DemoBody {
             pace: reply.pace,
             pause: None,
             end: reply.end,
+            flushed: false,
             ticket,
         };
         body.finish_if_done();
         body
+    }
+
+    fn cuts(&self) -> bool {
+        matches!(self.end, End::Close | End::Reset)
     }
 
     fn finish_if_done(&mut self) {
@@ -221,6 +241,10 @@ impl Body for DemoBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if self.pieces.len() == 0 && self.cuts() && !self.flushed {
+            self.flushed = true;
+            self.pause = Some(Box::pin(tokio::time::sleep(FLUSH_BEFORE_CUT)));
+        }
         if let Some(pause) = &mut self.pause {
             std::task::ready!(pause.as_mut().poll(context));
             self.pause = None;

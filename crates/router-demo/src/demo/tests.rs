@@ -334,3 +334,53 @@ async fn gzip_is_used_only_when_accepted() {
         assert!(packed.complete && packed.body.starts_with(&[0x1f, 0x8b, 8]));
     }
 }
+
+#[tokio::test]
+async fn http2_is_served_on_the_same_socket() {
+    use http_body_util::{BodyExt, Full};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+
+    let demo = Demo::local().await.unwrap();
+    let stream = TcpStream::connect(demo.address()).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
+    let tasks = tokio_util::task::TaskTracker::new();
+    tasks.spawn(connection);
+    let request = |model: &str| {
+        let body = Full::new(bytes::Bytes::from(chat(model, true).to_string()));
+        http::Request::post(format!("{}/v1/chat/completions", demo.url()))
+            .header("content-type", "application/json")
+            .body(body)
+            .unwrap()
+    };
+    let response = sender.send_request(request("demo-chat")).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert!(body.ends_with(b"data: [DONE]\n\n"));
+    assert!(sender.send_request(request("demo-close")).await.is_err());
+    let cut = sender.send_request(request("demo-cut")).await.unwrap();
+    assert!(cut.into_body().collect().await.is_err());
+    let refused = Demo::refusing_address().await.unwrap();
+    assert!(TcpStream::connect(refused).await.is_err());
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_limit_is_refused() {
+    let demo = Demo::local().await.unwrap();
+    let mut body = chat("demo-chat", false);
+    body["messages"][0]["content"] = json!("x".repeat(crate::BODY_BYTES_MAX));
+    let mut stream = TcpStream::connect(demo.address()).await.unwrap();
+    let body = body.to_string();
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: demo\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The provider may answer and close before everything is written.
+    let _ = stream.write_all(body.as_bytes()).await;
+    let mut answer = vec![0; 1024];
+    let read = timeout(PATIENCE, stream.read(&mut answer)).await.unwrap().unwrap_or(0);
+    assert!(answer[..read].starts_with(b"HTTP/1.1 413"), "{read}");
+}
