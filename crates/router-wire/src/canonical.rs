@@ -37,7 +37,7 @@ mod tool;
 
 pub use content::{
     CacheMark, Citation, Content, Detail, Document, Image, Json, Media, Opaque, Origin, Part, Role,
-    SearchResult, Thinking, ToolCall, ToolInput, ToolResult, Turn,
+    SearchResult, TOOL_ERROR_PREFIX, Thinking, ToolCall, ToolInput, ToolResult, Turn,
 };
 pub use effort::{Effort, Reasoning, Shown, ThinkingForm};
 pub use event::{Block, Delta, Event, Start};

@@ -335,6 +335,10 @@ pub struct ToolCall<'a> {
     pub hosted: Option<Cow<'a, str>>,
 }
 
+/// What stands before the text of a failed tool's result in dialects that have no member for it.
+/// Their readers take it off again.
+pub const TOOL_ERROR_PREFIX: &str = "[tool error] ";
+
 /// What a tool answered.
 #[derive(Clone, Debug)]
 pub struct ToolResult<'a> {

@@ -100,6 +100,11 @@ impl Losses {
         Self { list: Vec::new(), dialect }
     }
 
+    /// Whose request or answer this is about.
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     /// Records a loss at a path.
     pub fn add(
         &mut self,
