@@ -6,6 +6,7 @@ use super::references::{
     ALIASES, BUCKETS, DEFAULT_MODEL, FALLBACKS, Index, MASTER_KEY, ModelAt, Named, ProviderAt,
 };
 use super::{Document, EditError, Path, Reference, ReferenceKind};
+use crate::json::Node;
 use crate::names::{nearest, slug};
 
 /// What to do with the places that name what is removed.
@@ -290,6 +291,39 @@ impl Document {
         self.remove_with(&index, (&format!("alias `{id}`"), &path), names_it, on_references)
     }
 
+    /// Brings a document of version 1 to version 2; says whether anything changed. Other versions
+    /// stay as they are, and what is said in older spellings does too.
+    pub fn migrate(&mut self) -> Result<bool, EditError> {
+        let root = Path::root();
+        let version = self.get(&root.key("version"));
+        let number = version.as_ref().and_then(|version| match version {
+            Value::String(text) => text.trim().parse().ok(),
+            other => other.as_f64(),
+        });
+        if number.is_some_and(|number| number >= 2.0) {
+            return Ok(false);
+        }
+        let mut edited = self.clone();
+        let providers = root.key("providers");
+        if let Some(single @ Value::Object(_)) = self.get(&providers) {
+            edited.set(&providers, &Value::Array(vec![single]))?;
+        }
+        let index = Index::new(&edited)?;
+        for provider in index.providers() {
+            let place = index.place(&provider.path, BUCKETS);
+            if edited.get(&place).is_none() && index.node(&provider.path).is_some_and(is_object) {
+                edited.set(&place, &Value::Array(Vec::new()))?;
+            }
+        }
+        let aliases = index.place(&root, ALIASES);
+        if edited.get(&aliases).is_none() {
+            edited.set(&aliases, &Value::Object(Map::new()))?;
+        }
+        edited.set(&root.key("version"), &2.into())?;
+        *self = edited;
+        Ok(true)
+    }
+
     /// Sets the key clients present, or removes it.
     pub fn set_master_key(&mut self, key: Option<&str>) -> Result<(), EditError> {
         let place = Index::new(self)?.place(&Path::root(), MASTER_KEY);
@@ -374,6 +408,10 @@ impl Document {
         *self = edited;
         Ok(references)
     }
+}
+
+fn is_object(node: &Node) -> bool {
+    matches!(node.value, crate::json::Value::Object(_))
 }
 
 /// Buckets all of whose models go: they would cap nothing.

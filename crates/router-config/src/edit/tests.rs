@@ -229,6 +229,20 @@ fn of_a_repeated_key_the_last_is_edited_and_all_are_removed() {
 }
 
 #[test]
+fn a_document_of_version_1_becomes_one_of_version_2() {
+    let mut edited = Document::parse("{ \"providers\": { \"id\": \"a\", \"own\": 1 } }").unwrap();
+    assert!(edited.migrate().unwrap());
+    let expect = json!({
+        "providers": [{ "id": "a", "own": 1, "rateLimits": [] }], "modelAliases": {}, "version": 2
+    });
+    assert_eq!(edited.get(&Path::root()), Some(expect));
+    let text = edited.text().to_owned();
+    assert!(!edited.migrate().unwrap());
+    assert_eq!(edited.text(), text, "once is enough");
+    assert!(!document().migrate().unwrap(), "a document of version 2 stays");
+}
+
+#[test]
 fn a_shown_document_shows_no_text() {
     let mut edited = Document::default();
     edited.set_master_key(Some("very-secret")).unwrap();
