@@ -220,3 +220,6 @@ fn error_event(asked: &Asked<'_>, sequence: usize) -> Event {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
