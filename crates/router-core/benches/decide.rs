@@ -12,6 +12,7 @@ use router_core::catalog::{
     Alias, Bucket, BucketModels, Catalog, Credential, Model, ModelRef, Provider, Strategy, Target,
     TargetRef, Window, WindowUnit,
 };
+use router_core::simulate::{Assumptions, Load, generate, simulate};
 use router_core::state::{Effect, Settlement};
 use router_core::{Exchange, RequestFacts, State, Step, UnixMs, plan, resolve};
 use router_wire::Dialect;
@@ -94,7 +95,23 @@ fn measure(what: &str, catalog: Catalog, name: &str) {
     drop(line);
 }
 
+/// Simulates a million requests of coding agents on an alias of five.
+fn measure_simulation() {
+    let models = vec!["all".to_owned()];
+    let load =
+        Load { requests: 1_000_000, every_ms: 100, sessions: 200, models, ..Load::default() };
+    let records = generate(&load);
+    let started = Instant::now();
+    let catalog = Arc::new(catalog(5, 2, Strategy::Auto));
+    let report = simulate(catalog, &records, &Assumptions::default());
+    let took = started.elapsed();
+    let mut out = std::io::stdout().lock();
+    let line = writeln!(out, "a million requests simulated in {took:?}, {} served", report.served);
+    drop(line);
+}
+
 fn main() {
+    measure_simulation();
     measure("direct, no buckets", catalog(1, 0, Strategy::Ordered), "provider-0/model");
     measure(
         "direct, bare name of 20 providers",

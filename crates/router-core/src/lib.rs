@@ -31,6 +31,7 @@ pub mod plan;
 pub mod resolve;
 pub mod seed;
 pub mod session;
+pub mod simulate;
 pub mod state;
 #[cfg(test)]
 mod testing;
