@@ -10,6 +10,10 @@ mod exit;
 mod holder;
 mod output;
 
+/// Bodies of 200 KB come and go with every request; glibc's allocator maps and unmaps each.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = match args::Arguments::try_parse() {
         Ok(arguments) => arguments,

@@ -162,7 +162,7 @@ fn commit(job: &Job, mut settling: Settling, ready: Ready) -> Response<ReplyBody
         }
         Ready::Stream(stream) => {
             let policy = &job.snapshot.config.catalog.routing.stream;
-            let relay = Relay::new(stream, policy, settling);
+            let relay = Relay::new(*stream, policy, settling);
             Response::new(ReplyBody::Relay(Box::new(relay)))
         }
     };

@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn a_body_that_grows_beyond_the_limit_is_refused() {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-        encoder.write_all(&[b' '; 100_000]).unwrap();
+        encoder.write_all(&vec![b' '; 100_000]).unwrap();
         let body = Bytes::from(encoder.finish().unwrap());
         assert_eq!(Encoding::Gzip.decode(&body, 100_000).map(|plain| plain.len()), Some(100_000));
         assert_eq!(Encoding::Gzip.decode(&body, 99_999), None);

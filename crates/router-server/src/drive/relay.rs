@@ -25,8 +25,10 @@ pub(super) const PING: Bytes = Bytes::from_static(b": keep-alive\n\n");
 /// An upstream's stream on its way to the client.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    /// What was held back until the commit point.
-    held: Option<Bytes>,
+    /// What the client gets next; at first what was held back until the commit point.
+    ready: Merged,
+    /// Whether the upstream's connection had a chance to deliver more since the last piece.
+    yielded: bool,
     /// `None` once the stream has ended.
     upstream: Option<Incoming>,
     watch: Watch,
@@ -36,11 +38,12 @@ pub(crate) struct Relay {
 
 impl Relay {
     /// Starts with what was held back.
-    pub(crate) fn new(stream: Box<Streaming>, policy: &StreamPolicy, settling: Settling) -> Self {
-        let Streaming { held, upstream, watch, timeouts, .. } = *stream;
+    pub(crate) fn new(stream: Streaming, policy: &StreamPolicy, settling: Settling) -> Self {
+        let Streaming { held, upstream, watch, timeouts, .. } = stream;
         let timer = SilenceTimer::new(timeouts.idle, policy.keep_alive);
-        let held = Some(held).filter(|held| !held.is_empty());
-        let mut relay = Self { held, upstream, watch, timer, settling };
+        let mut ready = Merged::default();
+        ready.add(held);
+        let mut relay = Self { ready, yielded: false, upstream, watch, timer, settling };
         if relay.upstream.is_none() {
             relay.settling.finish(End::Complete, relay.watch.usage());
         }
@@ -48,49 +51,56 @@ impl Relay {
     }
 
     /// The next bytes for the client; `None` at the end.
+    ///
+    /// A burst arrives here as one frame per upstream chunk, each delivered by the task of the
+    /// upstream's connection. So before handing on what is there, that task gets one turn: what
+    /// it delivers goes into the same write, and a token that comes alone waits for microseconds.
     fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        if let Some(held) = self.held.take() {
-            return Poll::Ready(Some(held));
-        }
-        let mut ready = Merged::default();
-        loop {
-            let Some(upstream) = &mut self.upstream else {
-                return Poll::Ready(ready.take());
-            };
+        while let Some(upstream) = &mut self.upstream
+            && self.ready.len() < MERGE_BYTES
+        {
             match Pin::new(upstream).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    let Ok(piece) = frame.into_data() else { continue };
-                    self.timer.heard();
-                    ready.add(self.watch.push(piece));
-                }
+                Poll::Ready(Some(Ok(frame))) => self.take_in(frame),
                 Poll::Ready(Some(Err(error))) => {
-                    ready.add(self.end(&Cut::Broken(crate::client::failure::chain(&error))));
+                    self.end(&Cut::Broken(crate::client::failure::chain(&error)));
                 }
-                Poll::Ready(None) => ready.add(self.end(&Cut::Closed)),
-                Poll::Pending if ready.is_empty() => match self.timer.poll(cx) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Silence::Ping) => return Poll::Ready(Some(PING)),
-                    Poll::Ready(Silence::Idle) => ready.add(self.end(&Cut::Idle)),
-                },
-                Poll::Pending => return Poll::Ready(ready.take()),
-            }
-            if MERGE_BYTES <= ready.len() || self.watch.is_over() {
-                if self.watch.is_over() {
-                    ready.add(self.end(&Cut::Closed));
+                Poll::Ready(None) => self.end(&Cut::Closed),
+                Poll::Pending if self.ready.is_empty() => {
+                    match std::task::ready!(self.timer.poll(cx)) {
+                        Silence::Ping => self.ready.add(PING),
+                        Silence::Idle => self.end(&Cut::Idle),
+                    }
                 }
-                return Poll::Ready(ready.take());
+                Poll::Pending if self.yielded => break,
+                Poll::Pending => {
+                    self.yielded = true;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
             }
+        }
+        self.yielded = false;
+        Poll::Ready(self.ready.take())
+    }
+
+    fn take_in(&mut self, frame: Frame<Bytes>) {
+        // Trailers say nothing a client of these formats reads.
+        let Ok(piece) = frame.into_data() else { return };
+        self.timer.heard();
+        self.yielded = false;
+        self.ready.add(self.watch.push(piece));
+        if self.watch.is_over() {
+            self.end(&Cut::Closed);
         }
     }
 
     /// The upstream is done, one way or another: what the client still has to be told.
-    fn end(&mut self, cut: &Cut) -> Bytes {
-        if self.upstream.take().is_none() {
-            return Bytes::new();
+    fn end(&mut self, cut: &Cut) {
+        if self.upstream.take().is_some() {
+            let (last, end) = self.watch.end(cut);
+            self.ready.add(last);
+            self.settling.finish(end, self.watch.usage());
         }
-        let (last, end) = self.watch.end(cut);
-        self.settling.finish(end, self.watch.usage());
-        last
     }
 }
 
@@ -116,7 +126,7 @@ impl Drop for Relay {
 }
 
 /// Bytes to hand on together; a single piece is not copied.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Merged {
     first: Bytes,
     rest: BytesMut,
