@@ -19,6 +19,7 @@ mod headers;
 mod json;
 mod load;
 mod names;
+pub mod parse;
 mod read;
 mod resolve;
 pub mod schema;
