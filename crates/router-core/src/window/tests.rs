@@ -36,11 +36,22 @@ fn windows_are_aligned_to_utc_as_documented() {
 }
 
 #[test]
+fn windows_follow_the_wall_clock_of_their_zone() {
+    use WindowUnit::{Day, Hour, Month};
+    let zone = Some("Europe/Berlin");
+    check(Day, 1, zone, "2026-03-28T23:30:00Z", "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z");
+    check(Day, 1, zone, "2026-10-25T12:00:00Z", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z");
+    check(Month, 1, zone, "2026-03-31T22:30:00Z", "2026-03-31T22:00:00Z", "2026-04-30T22:00:00Z");
+    check(Hour, 1, zone, "2026-06-01T10:30:00Z", "2026-06-01T10:00:00Z", "2026-06-01T11:00:00Z");
+    assert!(knows_zone("Europe/Berlin") && !knows_zone("Europe/Atlantis"));
+}
+
+#[test]
 fn a_moment_always_lies_in_its_span_and_the_next_span_follows() {
     use WindowUnit::{Day, Hour, Minute, Month, Second, Week};
     let mut seed = crate::seed::Seed::new(1);
     for unit in [Second, Minute, Hour, Day, Week, Month] {
-        for zone in [None] {
+        for zone in [None, Some("America/New_York"), Some("Australia/Lord_Howe")] {
             for _ in 0..300 {
                 let now = UnixMs(seed.draw() % 4_000_000_000_000);
                 let size = u32::try_from(seed.draw() % 40).unwrap() + 1;
