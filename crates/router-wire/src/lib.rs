@@ -15,6 +15,7 @@ pub mod ids;
 pub mod json;
 pub mod media;
 pub mod models;
+pub mod openai_chat;
 pub mod openai_responses;
 pub mod peek;
 pub mod splice;
