@@ -95,7 +95,13 @@ impl Endpoint {
 /// The reply to one request; `id` is its number.
 pub(crate) fn answer(state: &State, head: &Parts, body: &Bytes, id: u64) -> Reply {
     let anthropic = head.headers.contains_key("anthropic-version");
-    let endpoint = Endpoint::of(head.uri.path());
+    let endpoint = match Endpoint::of(head.uri.path()) {
+        // The Gemini SDK asks for its list under the same path as the others.
+        Some(Endpoint::Models(one)) if head.headers.contains_key("x-goog-api-key") => {
+            Some(Endpoint::GeminiModels(one))
+        }
+        other => other,
+    };
     let dialect = match &endpoint {
         Some(endpoint) => endpoint.dialect(anthropic),
         None if anthropic => Dialect::Messages,

@@ -449,3 +449,19 @@ fn the_config_names_every_model_and_dialect() {
     let count = crate::MODELS.len() + crate::FAULTY_MODELS.len();
     assert_eq!(provider["models"].as_array().unwrap().len(), count);
 }
+
+#[test]
+fn the_list_has_the_shape_of_the_sdk_that_asks() {
+    let state = State::new(Options::default());
+    for (header, member) in
+        [("accept", "data"), ("anthropic-version", "first_id"), ("x-goog-api-key", "models")]
+    {
+        for path in ["/v1/models", "/v1/models/demo-chat"] {
+            let request = http::Request::get(path).header(header, "2023-06-01").body(()).unwrap();
+            let reply = answer(&state, &request.into_parts().0, &Bytes::new(), 1);
+            let Payload::Whole(body) = reply.payload else { panic!("a list is no stream") };
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body.get(member).is_some(), path == "/v1/models", "{header} {path} {body}");
+        }
+    }
+}
