@@ -247,3 +247,55 @@ fn no_attempt_begins_after_the_time_budget() {
     assert_eq!(play(&mut state, hasty, "xxx", &mut now), "abc 500");
     assert_eq!(now, UnixMs(1_000_000), "a retry that would start too late is not waited for");
 }
+
+/// The refusal of a request that finds nothing to call.
+fn refusal(world: &crate::testing::World) -> Refusal {
+    let plan = world.plan("x");
+    let routing = &world.table.catalog().routing;
+    match Exchange::new(plan, routing, true, world.now, 1).step(world.now) {
+        Step::Fail(refusal) => *refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn d14_full_buckets_are_a_429_that_says_when_they_empty() {
+    use crate::catalog::Strategy;
+    use crate::testing::{World, catalog};
+    let full = catalog("ab").alias("x", Strategy::Ordered, "a b", "");
+    let mut world = World::new(full.monthly("a", 1).monthly("b", 1));
+    assert_eq!(world.serve_all("x", 2), "ab");
+    let told = refusal(&world);
+    assert_eq!((told.kind, told.status()), (RefusalKind::Exhausted, 429));
+    // 2026-03-01T00:00Z.
+    assert_eq!(told.resets_at, Some(UnixMs(1_772_323_200_000)));
+    assert_eq!(told.retry_after_s(), Some(2_323_200));
+    assert_eq!(told.class(), FailureClass::RateLimited);
+    assert_eq!(
+        told.message("x"),
+        "every target of `x` has used up its configured limits; try again in 2323200 s"
+    );
+}
+
+#[test]
+fn d14_what_cools_down_and_is_probed_already_is_a_503_that_says_when_it_ends() {
+    use crate::catalog::Strategy;
+    use crate::testing::{World, catalog};
+    let mut world = World::new(catalog("a").alias("x", Strategy::Ordered, "a", ""));
+    world.fail("x", FailureClass::RateLimited);
+    let probe = world.begin("x").unwrap();
+    let told = refusal(&world);
+    assert_eq!((told.kind, told.status()), (RefusalKind::Cooling, 503));
+    assert_eq!(told.retry_after_s(), Some(60));
+    world.end(probe, Effect::Success, None);
+    assert_eq!(world.serve("x"), "a");
+}
+
+#[test]
+fn a_route_that_speaks_no_common_dialect_is_refused_for_what_it_is() {
+    use crate::catalog::Strategy;
+    use crate::testing::{World, catalog};
+    let gemini = catalog("a").alias("x", Strategy::Ordered, "a", "");
+    let world = World::new(gemini.change("a", |p| p.models[0].dialects = vec![Dialect::Gemini]));
+    assert_eq!((refusal(&world).kind, refusal(&world).status()), (RefusalKind::NoCandidate, 400));
+}

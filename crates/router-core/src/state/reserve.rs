@@ -153,7 +153,7 @@ impl State {
         if let Some(model) = provider.models.get_mut(place.model)
             && let Some(first_output) = first_output
         {
-            model.latency.record(real(millis(first_output)));
+            model.latency.record(real(millis(first_output)), now);
         }
     }
 

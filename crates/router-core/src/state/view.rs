@@ -108,7 +108,7 @@ impl<'a> View<'a> {
             block.cooldown(Scope::Lane, lane.cooldown);
             block.probe(lane.probe_until);
             standing.failures = state.health.circuit.failures(&self.state.circuit, now);
-            standing.latency_ms = state.latency.settled();
+            standing.latency_ms = state.latency.settled(now);
         }
         standing.failures =
             standing.failures.max(provider.health.circuit.failures(&self.state.circuit, now));
