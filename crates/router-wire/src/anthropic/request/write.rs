@@ -5,6 +5,7 @@ use crate::canonical::{
     CacheMark, CacheSettings, Function, Identity, Losses, OutputFormat, Reasoning, Request,
     Sampling, ServiceTier, Severity, Shown, Storage, ThinkingForm, Tool, ToolChoice, WebSearch,
 };
+use crate::dialect::Dialect;
 use crate::json::{Object, out};
 use crate::translate::{Refusal, Target};
 
@@ -120,6 +121,9 @@ fn write_tools(
             Tool::WebSearch(search) => write_search(list.object(), search, target, losses)?,
             // `fit` has turned those that can be served into functions.
             Tool::Custom(_) => return Err(losses.refuse("tools", "Messages has no such tool")),
+            Tool::Hosted(hosted) if hosted.dialect == Dialect::Anthropic => {
+                list.item().extend_from_slice(hosted.raw.text().as_bytes());
+            }
             Tool::Hosted(hosted) => {
                 return Err(
                     losses.refuse("tools", format!("Messages has no tool of type {}", hosted.kind))

@@ -5,6 +5,7 @@ use crate::canonical::{
     Content, Document, Image, Json, Losses, Media, Opaque, Origin, Part, Role, SearchResult,
     Severity, Thinking, ToolCall, ToolInput, ToolResult, Turn, envelope,
 };
+use crate::dialect::Dialect;
 use crate::json::{Array, Object, Str};
 use crate::translate::Refusal;
 
@@ -62,6 +63,12 @@ pub(super) fn part(
     losses: &mut Losses,
 ) -> Result<(), Refusal> {
     let Part { content, cache, origin } = part;
+    if let Content::Foreign(foreign) = content
+        && foreign.dialect == Dialect::Anthropic
+    {
+        buffer.extend_from_slice(foreign.raw.text().as_bytes());
+        return Ok(());
+    }
     let mut object = Object::new(buffer);
     match content {
         Content::Text { text, citations } => {
