@@ -102,15 +102,20 @@ fn fit_messages(request: &mut Request<'_>, target: &Target<'_>, losses: &mut Los
     keep_last(request, losses);
     // Marks of an hour must come before those of five minutes.
     let long = |mark: &CacheMark| mark.ttl_s.is_some_and(|seconds| seconds > 300);
-    let (mut any, mut short_seen) = (false, false);
+    let (mut any, mut short_seen, mut shortened) = (false, false, false);
     each_mark(request, |place| {
         let Some(mark) = place else { return };
         any = true;
         if short_seen && long(mark) {
             mark.ttl_s = None;
+            shortened = true;
         }
         short_seen |= !long(mark);
     });
+    if shortened {
+        const WHY: &str = "a longer lifetime must come before a shorter one";
+        losses.add(Severity::Hint, "cache_control.ttl", "cache_control.ttl", WHY);
+    }
     let asked = request.cache.key.is_some()
         || request.cache.ttl_s.is_some()
         || request.cache.explicit == Some(false);

@@ -20,7 +20,8 @@ const JOIN: &str = "__";
 #[derive(Debug, Default)]
 pub(super) struct Names {
     aliases: Vec<ToolAlias>,
-    taken: Vec<String>,
+    /// Names in use at the upstream that are the client's own.
+    kept: Vec<String>,
 }
 
 impl Names {
@@ -35,13 +36,15 @@ impl Names {
         if let Some(known) = self.known(name, namespace) {
             return Some(known.sent.clone()).filter(|sent| sent != name);
         }
+        if namespace.is_none() && self.kept.iter().any(|kept| kept == name) {
+            return None;
+        }
         let full = match namespace {
             Some(space) => Cow::Owned(format!("{space}{JOIN}{name}")),
             None => Cow::Borrowed(name),
         };
         let sent = self.free(&full);
         let changed = sent != name;
-        self.taken.push(sent.clone());
         if changed || unwrap || hosted.is_some() {
             self.aliases.push(ToolAlias {
                 sent: sent.clone(),
@@ -50,11 +53,13 @@ impl Names {
                 unwrap,
                 hosted: hosted.map(str::to_owned),
             });
+        } else {
+            self.kept.push(sent.clone());
         }
         changed.then_some(sent)
     }
 
-    /// A name of the history that no tool on offer has.
+    /// What is sent for a tool whose name or form differs.
     pub(super) fn known(&self, name: &str, namespace: Option<&str>) -> Option<&ToolAlias> {
         self.aliases
             .iter()
@@ -66,7 +71,10 @@ impl Names {
     }
 
     fn free(&self, full: &str) -> String {
-        let taken = |name: &str| self.taken.iter().any(|other| other == name);
+        let taken = |name: &str| {
+            self.kept.iter().any(|other| other == name)
+                || self.aliases.iter().any(|alias| alias.sent == name)
+        };
         if is_legal(full) && !taken(full) {
             return full.to_owned();
         }

@@ -55,6 +55,29 @@ pub struct Session {
     pub echo: String,
 }
 
+impl Session {
+    /// A session in which nothing was asked for.
+    pub fn new(inbound: Dialect, outbound: Dialect) -> Self {
+        Self {
+            inbound,
+            outbound,
+            model_shown: String::new(),
+            stream: false,
+            include_usage: false,
+            legacy_functions: false,
+            reasoning_to_chat: true,
+            shown: Shown::Unset,
+            now_s: 0,
+            tools: Vec::new(),
+            stops: Vec::new(),
+            input_estimate: 0,
+            vendor: String::new(),
+            family: String::new(),
+            echo: String::new(),
+        }
+    }
+}
+
 /// The vendor whose opaque state a client of this dialect carries unwrapped.
 pub const fn native_vendor(dialect: Dialect) -> &'static str {
     match dialect {

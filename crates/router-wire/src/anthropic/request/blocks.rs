@@ -121,7 +121,6 @@ fn member<'a>(
             _ => m.later = Some(c.raw()?),
         },
         "toolset_name" => m.toolset = c.opt(Cursor::str)?.is_some(),
-        "caller" => c.skip()?,
         other => {
             // Result blocks of server tools have members of their own; they are kept whole.
             if matches!(m.kind.as_deref(), Some(kind) if is_plain(kind)) {
