@@ -4,6 +4,8 @@
 //! A fixture is a body as a client sends it: `fixtures/DIALECT/request/NAME.json`. The snapshots
 //! stand in `tests/golden/`. After a wanted change, run the test with `INSTA_UPDATE=always`.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::fmt::Write as _;
 
 use router_wire::Dialect;

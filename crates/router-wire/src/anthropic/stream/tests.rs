@@ -176,7 +176,8 @@ fn foreign_thinking_is_signed_with_an_envelope() {
     let mut session = session();
     session.vendor = "openai".to_owned();
     session.family = "gpt-5".to_owned();
-    let opaque = Opaque { vendor: "openai".into(), family: Some("gpt-5".into()), payload: "gAAA".into() };
+    let opaque =
+        Opaque { vendor: "openai".into(), family: Some("gpt-5".into()), payload: "gAAA".into() };
     let events = |state: Option<Opaque<'static>>| {
         let mut list = vec![
             start(),
@@ -213,8 +214,13 @@ fn usage_is_seeded_then_corrected() {
     let out = written(&session(), &events);
     let lines: Vec<&str> = out.lines().filter(|line| line.contains("input_tokens")).collect();
     assert!(lines[0].contains(r#""input_tokens":7"#), "{}", lines[0]);
-    assert!(lines[1].contains(r#""input_tokens":10,"cache_creation_input_tokens":0,"cache_read_input_tokens":20"#));
-    assert!(lines[1].contains(r#""stop_reason":"max_tokens""#) && lines[1].contains(r#""output_tokens":3"#));
+    assert!(lines[1].contains(
+        r#""input_tokens":10,"cache_creation_input_tokens":0,"cache_read_input_tokens":20"#
+    ));
+    assert!(
+        lines[1].contains(r#""stop_reason":"max_tokens""#)
+            && lines[1].contains(r#""output_tokens":3"#)
+    );
     assert!(lines.iter().all(|line| line.contains(r#""speed":"standard""#)));
 }
 
