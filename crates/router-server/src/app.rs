@@ -8,9 +8,7 @@ use router_config::Config;
 use router_core::state::Table;
 use router_core::time::UnixMs;
 use router_store::Store;
-use tokio_util::task::TaskTracker;
 
-use crate::client::Client;
 use crate::ids::Ids;
 
 /// A config in force, and where its names stand in the state.
@@ -28,26 +26,16 @@ pub(crate) struct App {
     /// Written by reload only; a request takes one and keeps it.
     snapshot: ArcSwap<Snapshot>,
     pub(crate) store: Store,
-    pub(crate) client: Client,
     pub(crate) ids: Ids,
-    /// Every task of the server, so that a stop can wait for them.
-    pub(crate) tasks: TaskTracker,
     /// `--require-auth`, which no config overrides.
     require_auth: Option<bool>,
 }
 
 impl App {
-    pub(crate) fn new(config: Config, require_auth: Option<bool>, client: Client) -> Self {
+    pub(crate) fn new(config: Config, require_auth: Option<bool>) -> Self {
         let store = Store::default();
         let snapshot = snapshot(&store, config, require_auth);
-        Self {
-            snapshot: ArcSwap::from_pointee(snapshot),
-            store,
-            client,
-            ids: Ids::new(),
-            tasks: TaskTracker::new(),
-            require_auth,
-        }
+        Self { snapshot: ArcSwap::from_pointee(snapshot), store, ids: Ids::new(), require_auth }
     }
 
     /// The config in force now.

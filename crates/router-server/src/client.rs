@@ -69,6 +69,13 @@ impl Client {
         Ok(Self { shared: Arc::new(Shared { tls, proxies, pools: Mutex::default() }) })
     }
 
+    /// A client with the same settings and connections of its own, for another event loop.
+    pub(crate) fn separate(&self) -> Self {
+        let Shared { tls, proxies, .. } = &*self.shared;
+        let (tls, proxies) = (tls.clone(), Arc::clone(proxies));
+        Self { shared: Arc::new(Shared { tls, proxies, pools: Mutex::default() }) }
+    }
+
     /// Sends `request`; resolves when the response head has arrived.
     pub(crate) async fn send(
         &self,

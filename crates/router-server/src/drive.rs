@@ -24,10 +24,11 @@ use self::attempt::Ready;
 use self::hold::{Driving, Holding};
 use self::relay::Relay;
 use self::settle::{End, Settling};
-use crate::app::{App, Snapshot, now};
+use crate::app::{Snapshot, now};
 use crate::ids::RequestId;
 use crate::inbound::Refused;
 use crate::reply::{self, ReplyBody};
+use crate::worker::Worker;
 
 mod attempt;
 mod decode;
@@ -42,7 +43,7 @@ mod watch;
 /// One client request, ready to be sent to somebody.
 #[derive(Debug)]
 pub(crate) struct Job {
-    pub(crate) app: Arc<App>,
+    pub(crate) worker: Arc<Worker>,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) id: RequestId,
     pub(crate) route: Route,
@@ -134,10 +135,10 @@ fn start(job: &Job) -> Settling {
         tokens: estimate(job.body.len()),
     };
     let now = now();
-    let plan = job.app.store.plan(&job.snapshot.table, &job.route, &facts, now);
+    let plan = job.worker.app.store.plan(&job.snapshot.table, &job.route, &facts, now);
     let policy = &job.snapshot.config.catalog.routing;
     let exchange = Exchange::new(plan, policy, job.stream, now, job.id.seed());
-    Settling::new(Arc::clone(&job.app), Arc::clone(&job.snapshot), job.id, exchange)
+    Settling::new(Arc::clone(&job.worker.app), Arc::clone(&job.snapshot), job.id, exchange)
 }
 
 /// What a request is expected to use before anybody has counted: about four bytes a token, the

@@ -11,9 +11,10 @@ use router_wire::Dialect;
 use router_wire::error::{ClientError, ErrorKind};
 use router_wire::surface::{self, Operation, SurfaceError};
 
-use crate::app::{App, Snapshot};
+use crate::app::Snapshot;
 use crate::ids::RequestId;
 use crate::reply::{self, REQUEST_ID, ReplyBody, X_REQUEST_ID};
+use crate::worker::Worker;
 
 mod auth;
 mod describe;
@@ -24,19 +25,20 @@ mod network;
 /// What is known of a request from its head.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
-    pub(crate) app: Arc<App>,
+    pub(crate) worker: Arc<Worker>,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) id: RequestId,
 }
 
 /// Answers one request, whatever happens.
 pub(crate) async fn handle(
-    app: Arc<App>,
+    worker: Arc<Worker>,
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Response<ReplyBody> {
     let started = Instant::now();
-    let cx = Context { snapshot: app.snapshot(), id: app.ids.next(), app };
+    let (snapshot, id) = (worker.app.snapshot(), worker.app.ids.next());
+    let cx = Context { worker, snapshot, id };
     let (head, body) = request.into_parts();
     let hint = dialect_of(&head);
     let origin = network::allowed_origin(&cx.snapshot.config.server.cors, &head.headers);

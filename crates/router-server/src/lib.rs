@@ -8,6 +8,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 
 use router_config::Config;
@@ -25,9 +26,11 @@ pub mod reload;
 mod reply;
 mod session;
 mod watch;
+mod worker;
 
 use app::App;
 pub use reload::{ConfigError, Source};
+use worker::Workers;
 
 /// What the operator decides apart from the config; each outweighs it.
 #[derive(Clone, Debug)]
@@ -93,6 +96,7 @@ impl From<ConfigError> for StartError {
 #[derive(Debug)]
 pub struct Server {
     app: Arc<App>,
+    workers: Workers,
     listener: TcpListener,
     address: SocketAddr,
     source: Source,
@@ -121,7 +125,7 @@ impl Server {
         };
         let watched = options.watch_config.unwrap_or(config.server.watch_config);
         let client = client::Client::new().map_err(StartError::Tls)?;
-        let app = App::new(config, require_auth, client);
+        let app = Arc::new(App::new(config, require_auth));
         if app.lacks_key(&app.snapshot().config) {
             return Err(ConfigError::NoKey.into());
         }
@@ -129,7 +133,8 @@ impl Server {
         let listener = TcpListener::bind(address).await.map_err(listening)?;
         let address = listener.local_addr().map_err(listening)?;
         Ok(Self {
-            app: Arc::new(app),
+            workers: Workers::start(&app, &client).map_err(listening)?,
+            app,
             listener,
             address,
             source: options.source,
@@ -172,13 +177,14 @@ impl Server {
             self.hangup,
         );
         let stop = self.stop.clone();
-        self.app.tasks.spawn(async move {
-            tokio::select! {
-                () = follow => {}
-                () = stop.cancelled() => {}
-            }
-        });
-        listen::serve(Arc::clone(&self.app), self.listener, self.stop, drain).await
+        let mut following = pin!(follow);
+        let mut serving = pin!(listen::serve(self.workers, self.listener, self.stop, drain));
+        tokio::select! {
+            cut_off = &mut serving => return cut_off,
+            () = &mut following => {}
+            () = stop.cancelled() => {}
+        }
+        serving.await
     }
 }
 

@@ -11,11 +11,14 @@ use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// The content is compared this often even without an event, for file systems that send none.
 const POLL: Duration = Duration::from_secs(5);
 /// Events waiting to be looked at; more of them say nothing new.
 const EVENTS_MAX: usize = 1;
+/// Pauses that events may add up to before the file is looked at all the same.
+const PAUSES_MAX: u32 = 10;
 
 /// Tells when a file may have changed.
 #[derive(Debug)]
@@ -50,8 +53,12 @@ impl FileWatch {
     pub(crate) async fn changed(&mut self) {
         tokio::select! {
             _ = self.events.recv() => {
-                // Each further event starts the pause anew.
-                while tokio::time::timeout(self.debounce, self.events.recv()).await.is_ok() {}
+                // Each further event starts the pause anew, within reason: a home directory may
+                // never be quiet.
+                let until = Instant::now() + self.debounce * PAUSES_MAX;
+                while Instant::now() < until
+                    && tokio::time::timeout(self.debounce, self.events.recv()).await.is_ok()
+                {}
             }
             () = tokio::time::sleep(POLL) => {}
         }

@@ -20,7 +20,8 @@ const DEMO_KEY: &str = "demo-key";
 /// Starts the server and waits for its end.
 pub(crate) fn run(flags: &Start) -> Result<(), Failure> {
     log_to_stderr(flags)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // Accepts, reloads and listens for signals; requests are served by the server's own threads.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(format!("cannot start: {error}")))?;
     runtime.block_on(serve(flags))
 }
@@ -157,8 +158,8 @@ pub(crate) fn config_path(flags: &ConfigPath) -> Result<PathBuf, Failure> {
 }
 
 /// Why a config cannot be used, for a person.
-pub(crate) fn config_failure(error: ConfigError) -> Failure {
-    let (kind, hint) = match &error {
+pub(crate) fn config_failure(error: &ConfigError) -> Failure {
+    let (kind, hint) = match error {
         ConfigError::Unreadable { error, .. } if error.kind() == std::io::ErrorKind::NotFound => (
             Kind::Input,
             "name another one with --config FILE, try the router without one with `llm-router \
@@ -182,7 +183,7 @@ pub(crate) fn config_failure(error: ConfigError) -> Failure {
 fn start_failure(error: StartError) -> Failure {
     let message = error.to_string();
     match error {
-        StartError::Config(error) => config_failure(error),
+        StartError::Config(error) => config_failure(&error),
         StartError::Exposed(_) => Failure::new(Kind::Input, message).hint(
             "set masterKey and leave requireAuth on, or say --allow-unauthenticated if something \
              else keeps strangers out",
@@ -222,9 +223,9 @@ fn log_to_stderr(flags: &Start) -> Result<(), Failure> {
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .with_target(false);
     if flags.log_format == "json" {
-        builder.json().init()
+        builder.json().init();
     } else {
-        builder.init()
+        builder.init();
     }
     Ok(())
 }

@@ -11,7 +11,8 @@ use crate::output;
 /// Reads and checks the file; changes nothing.
 pub(crate) fn run(flags: &Validate) -> Result<(), Failure> {
     let path = super::start::config_path(&flags.config)?;
-    let text = Source::File(path.clone()).read().map_err(super::start::config_failure)?;
+    let text = Source::File(path.clone()).read();
+    let text = text.map_err(|error| super::start::config_failure(&error))?;
     let loaded = router_config::load(&text, &Host);
     let errors = loaded.diagnostics.iter().filter(|each| each.severity == Severity::Error).count();
     let warnings = loaded.diagnostics.len() - errors;

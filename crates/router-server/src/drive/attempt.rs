@@ -121,7 +121,7 @@ async fn send(
     let candidate = settling.exchange().plan().candidates.get(dial.candidate);
     let unusable = || classify_transport(Fault::Misconfigured, None, "the candidate is gone");
     let request = outbound::build(job, candidate.ok_or_else(unusable)?)?;
-    let sent = within(deadline, job.app.client.send(request, dial.timeouts.connect)).await;
+    let sent = within(deadline, job.worker.client.send(request, dial.timeouts.connect)).await;
     let Some(sent) = sent else {
         return Err(classify_transport(
             Fault::Timeout,

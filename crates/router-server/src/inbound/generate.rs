@@ -84,7 +84,7 @@ fn job(
     let route =
         resolve::resolve(catalog, asked.model.as_deref()).map_err(|error| resolve_error(&error))?;
     Ok(Job {
-        app: Arc::clone(&cx.app),
+        worker: Arc::clone(&cx.worker),
         snapshot: Arc::clone(&cx.snapshot),
         id: cx.id,
         route_name: route.name(catalog),

@@ -1,0 +1,166 @@
+//! One thread per core, each with an event loop and upstream connections of its own.
+//!
+//! A request stays on the thread of its connection from accept to settle, and so do the upstream
+//! connections it uses. Nothing wakes another thread on the way, which for a stream would happen
+//! at every event. Connections go to the worker that has the fewest open.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+
+use crate::app::App;
+use crate::client::Client;
+use crate::inbound;
+use crate::listen::Accepted;
+
+/// Bytes of one request's head at most.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// What all requests of one worker share.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) app: Arc<App>,
+    pub(crate) client: Client,
+}
+
+/// The threads that serve.
+#[derive(Debug)]
+pub(crate) struct Workers {
+    all: Vec<Seat>,
+}
+
+/// One worker as the accepting thread sees it.
+#[derive(Debug)]
+struct Seat {
+    /// Unbounded, as every message holds a permit for one of a bounded number of connections.
+    connections: mpsc::UnboundedSender<Accepted>,
+    open: Arc<AtomicUsize>,
+    /// Sent to begin the drain, with how long it may take; dropped sends the worker home at once.
+    stop: oneshot::Sender<Duration>,
+    /// How many connections were cut off.
+    stopped: oneshot::Receiver<usize>,
+}
+
+impl Workers {
+    /// Starts one worker for each core this process may use.
+    pub(crate) fn start(app: &Arc<App>, client: &Client) -> io::Result<Self> {
+        let count = thread::available_parallelism().map_or(1, usize::from);
+        let all = (0..count).map(|index| Seat::start(index, app, client.separate()));
+        Ok(Self { all: all.collect::<io::Result<_>>()? })
+    }
+
+    /// Gives a connection to the worker with the fewest.
+    pub(crate) fn hand_over(&self, accepted: Accepted) {
+        let open = |seat: &&Seat| seat.open.load(Ordering::Relaxed);
+        if let Some(seat) = self.all.iter().min_by_key(open) {
+            seat.open.fetch_add(1, Ordering::Relaxed);
+            // A worker that is gone has nobody to serve it: the connection is closed.
+            let _ = seat.connections.send(accepted);
+        }
+    }
+
+    /// Lets open requests finish; returns how many connections were cut off.
+    pub(crate) async fn drain(self, limit: Duration) -> usize {
+        let mut stopped = Vec::new();
+        for seat in self.all {
+            let _ = seat.stop.send(limit);
+            stopped.push(seat.stopped);
+        }
+        let mut cut_off = 0;
+        for count in stopped {
+            cut_off += count.await.unwrap_or(0);
+        }
+        cut_off
+    }
+}
+
+impl Seat {
+    fn start(index: usize, app: &Arc<App>, client: Client) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let worker = Arc::new(Worker { app: Arc::clone(app), client });
+        let (connections, accepted) = mpsc::unbounded_channel();
+        let (stop, stopping) = oneshot::channel();
+        let (report, stopped) = oneshot::channel();
+        let open = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&open);
+        thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+            let cut_off = runtime.block_on(work(worker, accepted, stopping, counter));
+            let _ = report.send(cut_off);
+        })?;
+        Ok(Self { connections, open, stop, stopped })
+    }
+}
+
+/// Serves connections until told to stop.
+async fn work(
+    worker: Arc<Worker>,
+    mut accepted: mpsc::UnboundedReceiver<Accepted>,
+    mut stopping: oneshot::Receiver<Duration>,
+    open: Arc<AtomicUsize>,
+) -> usize {
+    let graceful = GracefulShutdown::new();
+    let tasks = TaskTracker::new();
+    let limit = loop {
+        let next = tokio::select! {
+            biased;
+            limit = &mut stopping => break limit.unwrap_or_default(),
+            next = accepted.recv() => next,
+        };
+        let Some(Accepted { stream, peer, permit }) = next else { break Duration::ZERO };
+        let served = TcpStream::from_std(stream)
+            .map(|stream| serve(Arc::clone(&worker), stream, peer, &graceful));
+        let open = Arc::clone(&open);
+        tasks.spawn(async move {
+            if let Ok(served) = served {
+                served.await;
+            }
+            open.fetch_sub(1, Ordering::Relaxed);
+            drop(permit);
+        });
+    };
+    tokio::select! {
+        () = graceful.shutdown() => 0,
+        () = tokio::time::sleep(limit) => open.load(Ordering::Relaxed),
+    }
+}
+
+fn serve(
+    worker: Arc<Worker>,
+    stream: TcpStream,
+    peer: std::net::SocketAddr,
+    graceful: &GracefulShutdown,
+) -> impl Future<Output = ()> + use<> {
+    let header_timeout = worker.app.snapshot().config.server.header_timeout;
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_timeout)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(64 * 1024);
+    let service = service_fn(move |request| {
+        let worker = Arc::clone(&worker);
+        async move { Ok::<_, Infallible>(inbound::handle(worker, peer, request).await) }
+    });
+    let watcher = graceful.watcher();
+    async move {
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        // An error here is the client's doing (reset, timeout, bad HTTP) and already answered.
+        if let Err(error) = watcher.watch(connection.into_owned()).await {
+            tracing::trace!(error = %error, "connection ended");
+        }
+    }
+}
