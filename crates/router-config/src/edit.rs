@@ -6,12 +6,11 @@
 
 mod operations;
 mod references;
+mod tree;
 
 use std::fmt;
 
-use jsonc_parser::cst::{
-    CstArray, CstContainerNode, CstInputValue, CstNode, CstObject, CstObjectProp, CstRootNode,
-};
+use jsonc_parser::cst::CstRootNode;
 
 use crate::diagnostic::{Diagnostic, Source};
 use crate::json::{self, Node, Value};
@@ -168,34 +167,26 @@ impl Document {
     ///
     /// A value equal to the one that is there leaves the text as it is.
     pub fn set(&mut self, path: &Path, value: &serde_json::Value) -> Result<(), EditError> {
-        let Some((parent, last)) = path.parent() else {
-            return Err(EditError::Shape {
-                path: String::new(),
-                expected: "a place in the document",
-            });
-        };
-        if self.get(path).as_ref() == Some(value) {
-            return Ok(());
-        }
+        self.set_all([(path, value)])
+    }
+
+    /// Puts several values at places that do not contain each other, all or none.
+    pub(crate) fn set_all<'a>(
+        &mut self,
+        places: impl IntoIterator<Item = (&'a Path, &'a serde_json::Value)>,
+    ) -> Result<(), EditError> {
+        let tree = self.tree()?;
         let root = self.cst()?;
-        let container = make_way(&root, &parent, last)?;
-        match (last, container) {
-            (Step::Key(key), CstNode::Container(container)) => {
-                let object = container.as_object().ok_or_else(|| shape(&parent, "an object"))?;
-                match last_property(&object, key) {
-                    Some(property) => property.set_value(input(value)),
-                    None => {
-                        object.append(key, input(value));
-                    }
-                }
+        let mut is_changed = false;
+        for (path, value) in places {
+            if find(&tree, path).map(Node::to_json).as_ref() != Some(value) {
+                tree::set(&root, path, value)?;
+                is_changed = true;
             }
-            (Step::Index(index), CstNode::Container(container)) => {
-                let array = container.as_array().ok_or_else(|| shape(&parent, "a list"))?;
-                set_element(&array, *index, value).ok_or_else(|| shape(path, "within the list"))?;
-            }
-            (_, CstNode::Leaf(_)) => return Err(shape(&parent, "an object or a list")),
         }
-        self.text = root.to_string();
+        if is_changed {
+            self.text = root.to_string();
+        }
         Ok(())
     }
 
@@ -207,12 +198,12 @@ impl Document {
         value: &serde_json::Value,
     ) -> Result<(), EditError> {
         let root = self.cst()?;
-        let array = locate(&root, list).and_then(|node| node.as_array());
+        let array = tree::locate(&root, list).and_then(|node| node.as_array());
         let array = array.ok_or_else(|| shape(list, "a list"))?;
         if index > array.elements().len() {
             return Err(shape(&list.index(index), "within the list"));
         }
-        array.insert(index, input(value));
+        array.insert(index, tree::input(value));
         self.text = root.to_string();
         Ok(())
     }
@@ -238,27 +229,18 @@ impl Document {
     /// Removes what stands at a path, every repetition of its key included; says whether there
     /// was anything.
     pub fn remove(&mut self, path: &Path) -> Result<bool, EditError> {
-        let Some((parent, last)) = path.parent() else { return Ok(false) };
+        self.remove_all([path])
+    }
+
+    /// Removes what stands at several places, given from the last to the first of each list.
+    pub(crate) fn remove_all<'a>(
+        &mut self,
+        places: impl IntoIterator<Item = &'a Path>,
+    ) -> Result<bool, EditError> {
         let root = self.cst()?;
-        let Some(container) = locate(&root, &parent) else { return Ok(false) };
         let mut is_found = false;
-        match last {
-            Step::Key(key) => {
-                let properties = container.as_object().map(|each| each.properties());
-                for property in properties.into_iter().flatten() {
-                    if property.decoded_name().as_deref() == Some(key) {
-                        property.remove();
-                        is_found = true;
-                    }
-                }
-            }
-            Step::Index(index) => {
-                let elements = container.as_array().map(|each| each.elements());
-                if let Some(element) = elements.and_then(|all| all.into_iter().nth(*index)) {
-                    element.remove();
-                    is_found = true;
-                }
-            }
+        for path in places {
+            is_found |= tree::remove(&root, path);
         }
         if is_found {
             self.text = root.to_string();
@@ -267,9 +249,11 @@ impl Document {
     }
 
     fn cst(&self) -> Result<CstRootNode, EditError> {
-        // The reader of spans words the error; both accept the same texts.
-        self.tree()?;
-        CstRootNode::parse(&self.text, &json::syntax()).map_err(|_| shape(&Path::root(), "JSON"))
+        CstRootNode::parse(&self.text, &json::syntax()).map_err(|_| match self.tree() {
+            // The reader of spans words the error; both accept the same texts.
+            Err(error) => error,
+            Ok(_) => shape(&Path::root(), "JSON"),
+        })
     }
 
     fn tree(&self) -> Result<Node, EditError> {
@@ -290,103 +274,6 @@ fn find<'a>(tree: &'a Node, path: &Path) -> Option<&'a Node> {
         (Value::Array(items), Step::Index(index)) => items.get(*index),
         _ => None,
     })
-}
-
-fn last_property(object: &CstObject, key: &str) -> Option<CstObjectProp> {
-    let is_named = |each: &CstObjectProp| each.decoded_name().as_deref() == Some(key);
-    object.properties().into_iter().rev().find(is_named)
-}
-
-fn locate(root: &CstRootNode, path: &Path) -> Option<CstNode> {
-    path.0.iter().try_fold(root.value()?, |node, step| match step {
-        Step::Key(key) => last_property(&node.as_object()?, key)?.value(),
-        Step::Index(index) => node.as_array()?.elements().into_iter().nth(*index),
-    })
-}
-
-/// The container at `path`, with empty containers made where there is nothing or null; the last
-/// one of the kind that `last` needs.
-fn make_way(root: &CstRootNode, path: &Path, last: &Step) -> Result<CstNode, EditError> {
-    // A document of comments alone has no value yet.
-    let made = || root.object_value_or_create().map(|object| CstContainerNode::from(object).into());
-    let mut node = root.value().or_else(made).ok_or_else(|| shape(&Path::root(), "an object"))?;
-    let nexts = path.0.iter().skip(1).chain([last]);
-    let mut so_far = Path::root();
-    for (step, next) in path.0.iter().zip(nexts) {
-        let here = so_far.with(step.clone());
-        let is_free = |node: &Option<CstNode>| {
-            node.as_ref().is_none_or(|node| node.as_null_keyword().is_some())
-        };
-        let below = match step {
-            Step::Key(key) => {
-                let object = node.as_object().ok_or_else(|| shape(&so_far, "an object"))?;
-                let property = last_property(&object, key);
-                let value = property.as_ref().and_then(CstObjectProp::value);
-                if is_free(&value) {
-                    let empty = match next {
-                        Step::Key(_) => CstInputValue::Object(Vec::new()),
-                        Step::Index(_) => CstInputValue::Array(Vec::new()),
-                    };
-                    let property = match property {
-                        Some(property) => {
-                            property.set_value(empty);
-                            property
-                        }
-                        None => object.append(key, empty),
-                    };
-                    property.value()
-                } else {
-                    value
-                }
-            }
-            Step::Index(index) => {
-                let array = node.as_array().ok_or_else(|| shape(&so_far, "a list"))?;
-                array.elements().into_iter().nth(*index)
-            }
-        };
-        node = below.ok_or_else(|| shape(&here, "in the document"))?;
-        so_far = here;
-    }
-    Ok(node)
-}
-
-fn set_element(array: &CstArray, index: usize, value: &serde_json::Value) -> Option<()> {
-    let elements = array.elements();
-    if index == elements.len() {
-        array.append(input(value));
-        return Some(());
-    }
-    let element = elements.into_iter().nth(index)?;
-    let value = input(value);
-    if let Some(each) = element.as_object() {
-        each.replace_with(value);
-    } else if let Some(each) = element.as_array() {
-        each.replace_with(value);
-    } else if let Some(each) = element.as_string_lit() {
-        each.replace_with(value);
-    } else if let Some(each) = element.as_number_lit() {
-        each.replace_with(value);
-    } else if let Some(each) = element.as_boolean_lit() {
-        each.replace_with(value);
-    } else if let Some(each) = element.as_null_keyword() {
-        each.replace_with(value);
-    } else {
-        return None;
-    }
-    Some(())
-}
-
-fn input(value: &serde_json::Value) -> CstInputValue {
-    match value {
-        serde_json::Value::Null => CstInputValue::Null,
-        serde_json::Value::Bool(value) => CstInputValue::Bool(*value),
-        serde_json::Value::Number(number) => CstInputValue::Number(number.to_string()),
-        serde_json::Value::String(text) => CstInputValue::String(text.clone()),
-        serde_json::Value::Array(items) => CstInputValue::Array(items.iter().map(input).collect()),
-        serde_json::Value::Object(members) => CstInputValue::Object(
-            members.iter().map(|(key, value)| (key.clone(), input(value))).collect(),
-        ),
-    }
 }
 
 #[cfg(test)]

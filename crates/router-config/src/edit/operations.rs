@@ -22,7 +22,7 @@ impl Document {
     /// Ids of providers, those that are turned off included.
     pub fn provider_ids(&self) -> Vec<String> {
         let index = Index::new(self).ok();
-        index.iter().flat_map(Index::providers).map(|each| each.id).collect()
+        index.iter().flat_map(Index::providers).map(|each| each.id.clone()).collect()
     }
 
     /// Ids of the models of a provider, those that are turned off included.
@@ -370,13 +370,13 @@ impl Document {
         index: &Index,
         new_text: impl Fn(&Reference) -> Option<String>,
     ) -> Result<Vec<Reference>, EditError> {
-        let mut changed = Vec::new();
+        let mut changed: Vec<(Reference, Value)> = Vec::new();
         for reference in index.references() {
-            let Some(text) = new_text(&reference) else { continue };
-            self.set(&reference.path, &text.into())?;
-            changed.push(reference);
+            let text = new_text(&reference);
+            changed.extend(text.map(|text| (reference, text.into())));
         }
-        Ok(changed)
+        self.set_all(changed.iter().map(|(reference, text)| (&reference.path, text)))?;
+        Ok(changed.into_iter().map(|(reference, _)| reference).collect())
     }
 
     /// Removes `path` and the references that name it, from the last to the first, so that
@@ -397,15 +397,11 @@ impl Document {
         if on_references == OnReferences::Refuse && !references.is_empty() {
             return Err(EditError::Referenced { what: what.to_owned(), references });
         }
-        let mut edited = self.clone();
         let mut places: Vec<Path> = references.iter().map(Reference::entry).collect();
         places.extend(emptied_buckets(index, &references));
         places.push(path.clone());
         places.sort();
-        for place in places.iter().rev() {
-            edited.remove(place)?;
-        }
-        *self = edited;
+        self.remove_all(places.iter().rev())?;
         Ok(references)
     }
 }
@@ -441,7 +437,7 @@ fn provider_at(index: &Index, id: &str) -> Result<ProviderAt, EditError> {
     let all = index.providers();
     let near = nearest(&wanted, all.iter().map(|each| each.id.as_str())).map(str::to_owned);
     let not_found = || EditError::NotFound { what: format!("provider `{id}`"), near };
-    all.into_iter().find(|each| each.id == wanted).ok_or_else(not_found)
+    all.iter().find(|each| each.id == wanted).cloned().ok_or_else(not_found)
 }
 
 fn model_at(index: &Index, provider: &ProviderAt, id: &str) -> Result<ModelAt, EditError> {

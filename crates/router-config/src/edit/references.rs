@@ -1,5 +1,7 @@
 //! Where a document names providers, models and aliases.
 
+use std::collections::BTreeSet;
+
 use super::{Document, EditError, Path, Step};
 use crate::json::{Node, Value};
 use crate::names::slug;
@@ -50,7 +52,9 @@ pub(super) struct ModelAt {
 /// The document's names, found in whatever spelling it uses.
 #[derive(Debug)]
 pub(super) struct Index {
-    pub(super) tree: Node,
+    tree: Node,
+    providers: Vec<ProviderAt>,
+    alias_ids: BTreeSet<String>,
 }
 
 /// Spellings of keys; the first one is the one to write.
@@ -96,7 +100,16 @@ fn listed<'a>(node: &'a Node, path: &Path, spellings: &[&str]) -> Vec<(Path, &'a
 
 impl Index {
     pub(super) fn new(document: &Document) -> Result<Self, EditError> {
-        Ok(Self { tree: document.tree()? })
+        let tree = document.tree()?;
+        let mut index = Self { tree, providers: Vec::new(), alias_ids: BTreeSet::new() };
+        index.providers = index.find_providers();
+        index.alias_ids = index.aliases().into_iter().map(|(id, _)| id).collect();
+        Ok(index)
+    }
+
+    /// Providers in the order of the document.
+    pub(super) fn providers(&self) -> &[ProviderAt] {
+        &self.providers
     }
 
     pub(super) fn node(&self, path: &Path) -> Option<&Node> {
@@ -110,7 +123,7 @@ impl Index {
         found.unwrap_or_else(|| within.key(spellings.first().copied().unwrap_or_default()))
     }
 
-    pub(super) fn providers(&self) -> Vec<ProviderAt> {
+    fn find_providers(&self) -> Vec<ProviderAt> {
         let all = listed(&self.tree, &Path::root(), &["providers"]);
         let each = all.into_iter().enumerate();
         each.map(|(index, (path, node))| {
@@ -213,12 +226,12 @@ pub(super) enum Named {
 impl Reference {
     pub(super) fn named(&self, index: &Index) -> Named {
         if let ReferenceKind::BucketModel { provider } = self.kind {
-            let provider = index.providers().into_iter().nth(provider).map(|each| each.id);
+            let provider = index.providers().get(provider).map(|each| each.id.clone());
             let model = self.text.clone();
             return Named::Model { provider: provider.unwrap_or_default(), model };
         }
         let id = self.text.strip_prefix("alias:").unwrap_or(&self.text);
-        if id != self.text || index.aliases().iter().any(|(alias, _)| alias == id) {
+        if id != self.text || index.alias_ids.contains(id) {
             return Named::Alias(id.to_owned());
         }
         match self.text.split_once('/') {
