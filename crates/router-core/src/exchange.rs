@@ -23,12 +23,17 @@ use crate::cooldown::Scope;
 use crate::failure::{Failure, FailureClass, Verdict};
 use crate::plan::{Candidate, Plan, SkipReason};
 use crate::seed::Seed;
-use crate::state::{Effect, Refused, Settlement};
+use crate::state::{BlockReason, Effect, Refused, Settlement};
 use crate::time::UnixMs;
 
 mod refusal;
 
 pub use refusal::{Refusal, RefusalKind};
+
+/// How long a request waits for another's probe of its only candidate to end, from accept.
+const PROBE_PATIENCE: Duration = Duration::from_secs(5);
+/// How often it looks.
+const PROBE_POLL: Duration = Duration::from_millis(200);
 
 /// What the host must do next, and report back.
 #[derive(Clone, Debug, PartialEq)]
@@ -176,11 +181,15 @@ impl Exchange {
         Step::Dial(Dial { candidate: self.current, attempt: made + 1, timeouts })
     }
 
-    /// The candidate could not be reserved: another request was faster.
+    /// The candidate could not be reserved: another request was faster. If that is a probe of the
+    /// only candidate left, its end is waited for.
     pub fn on_refused(&mut self, refused: &Refused, now: UnixMs) -> Step {
         if self.phase != Phase::Dialing {
             return self.fail();
         }
+        // No call was made, so it is no attempt.
+        self.attempts.pop();
+        let probing = matches!(refused, Refused::Blocked(b) if b.reason == BlockReason::Probing);
         let free_at = match refused {
             Refused::Exhausted { resets_at, .. } => {
                 self.refused.exhausted = true;
@@ -188,15 +197,20 @@ impl Exchange {
             }
             Refused::Blocked(block) => {
                 self.refused.blocked = true;
-                Some(block.until)
+                // Nobody knows when a probe ends, but it is not at the end of its lease.
+                (!probing).then_some(block.until)
             }
             Refused::Unplanned => None,
         };
         self.free_at = self.free_at.into_iter().chain(free_at).min();
-        // No call was made, so it is no attempt.
-        self.attempts.pop();
-        self.advance();
-        self.phase = Phase::Ready(now);
+        let again = now.after(PROBE_POLL);
+        if probing && self.next().is_none() && again <= self.started.after(PROBE_PATIENCE) {
+            self.tries = self.tries.saturating_sub(1);
+            self.phase = Phase::Ready(again);
+        } else {
+            self.advance();
+            self.phase = Phase::Ready(now);
+        }
         self.step(now)
     }
 

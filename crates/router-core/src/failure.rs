@@ -281,3 +281,6 @@ impl std::fmt::Display for Failure {
         if self.message.is_empty() { Ok(()) } else { write!(f, ": {}", self.message) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -194,12 +194,13 @@ fn pin_key(view: &View<'_>, route: &Route, facts: &RequestFacts) -> Option<PinKe
 }
 
 /// Plans the skipped candidate that is soonest to recover as a probe, if only failures keep it
-/// out and nobody probes it already.
+/// out; one that is being probed already only if there is no other.
 fn last_resort(view: &View<'_>, facts: &RequestFacts, plan: &mut Plan) {
     let cooling = plan.skipped.iter().enumerate().filter(|(_, skipped)| {
-        matches!(skipped.reason, SkipReason::Cooldown(..) | SkipReason::Circuit(_))
+        !matches!(skipped.reason, SkipReason::Exhausted(_) | SkipReason::Dialect)
     });
-    let Some((index, _)) = cooling.min_by_key(|(_, skipped)| skipped.until) else { return };
+    let soonest = cooling.min_by_key(|(_, s)| (s.reason == SkipReason::Probing, s.until));
+    let Some((index, _)) = soonest else { return };
     let skipped = plan.skipped.remove(index);
     let Some(provider) = view.catalog().provider(skipped.model) else { return };
     let model = view.catalog().model(skipped.model);
@@ -221,7 +222,7 @@ impl SkipReason {
             return Some((Self::Exhausted(bucket), resets_at));
         }
         if standing.probing.is_some() {
-            return Some((Self::Probing, standing.probing));
+            return Some((Self::Probing, None));
         }
         let Block { until, reason } = standing.block?;
         let reason = match reason {

@@ -277,18 +277,68 @@ fn d14_full_buckets_are_a_429_that_says_when_they_empty() {
     );
 }
 
+/// Plays the part of the host for `exchange` until it calls, or is refused.
+fn wait_for_call(world: &mut crate::testing::World, exchange: &mut Exchange) -> Step {
+    let mut step = exchange.step(world.now);
+    loop {
+        step = match step {
+            Step::Wait { until } => {
+                world.now = until;
+                exchange.step(until)
+            }
+            Step::Dial(dial) => {
+                match world.state.reserve(&world.table, exchange.plan(), dial.candidate, world.now)
+                {
+                    Ok(held) => {
+                        world.end(held, Effect::Success, None);
+                        return Step::Dial(dial);
+                    }
+                    Err(refused) => exchange.on_refused(&refused, world.now),
+                }
+            }
+            last => return last,
+        }
+    }
+}
+
 #[test]
-fn d14_what_cools_down_and_is_probed_already_is_a_503_that_says_when_it_ends() {
+fn d14_what_cools_down_and_is_probed_already_is_a_503_after_a_while() {
     use crate::catalog::Strategy;
     use crate::testing::{World, catalog};
     let mut world = World::new(catalog("a").alias("x", Strategy::Ordered, "a", ""));
     world.fail("x", FailureClass::RateLimited);
     let probe = world.begin("x").unwrap();
-    let told = refusal(&world);
+    let start = world.now;
+    let routing = world.table.catalog().routing.clone();
+    let mut exchange = Exchange::new(world.plan("x"), &routing, true, start, 1);
+    let Step::Fail(told) = wait_for_call(&mut world, &mut exchange) else { panic!("called") };
+    assert_eq!(world.now.since(start), PROBE_PATIENCE);
     assert_eq!((told.kind, told.status()), (RefusalKind::Cooling, 503));
-    assert_eq!(told.retry_after_s(), Some(60));
+    assert_eq!(told.retry_after_s(), Some(1));
+    assert_eq!(exchange.attempts(), []);
     world.end(probe, Effect::Success, None);
     assert_eq!(world.serve("x"), "a");
+}
+
+#[test]
+fn who_waits_for_a_probe_is_served_when_it_ends() {
+    use crate::catalog::Strategy;
+    use crate::testing::{World, catalog};
+    for effect in [Effect::Success, Effect::Nothing] {
+        let mut world = World::new(catalog("a").alias("x", Strategy::Ordered, "a", ""));
+        world.fail("x", FailureClass::RateLimited);
+        let probe = world.begin("x").unwrap();
+        let routing = world.table.catalog().routing.clone();
+        let mut exchange = Exchange::new(world.plan("x"), &routing, true, world.now, 1);
+        assert!(matches!(exchange.step(world.now), Step::Dial(_)));
+        let refused = world.state.reserve(&world.table, exchange.plan(), 0, world.now);
+        let step = exchange.on_refused(&refused.unwrap_err(), world.now);
+        assert_eq!(step, Step::Wait { until: world.now.after(PROBE_POLL) });
+        world.end(probe, effect, None);
+        world.now = world.now.after(PROBE_POLL);
+        let call = wait_for_call(&mut world, &mut exchange);
+        assert!(matches!(call, Step::Dial(Dial { attempt: 1, .. })), "{effect:?}");
+    }
 }
 
 #[test]

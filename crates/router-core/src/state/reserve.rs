@@ -10,7 +10,7 @@ use crate::cooldown::{Cooldown, Scope};
 use crate::failure::FailureClass;
 use crate::num::{millis, real};
 use crate::plan::{Candidate, Plan};
-use crate::state::view::Block;
+use crate::state::view::{Block, BlockReason};
 use crate::time::UnixMs;
 use crate::window::Span;
 
@@ -114,9 +114,10 @@ impl State {
             let bucket = buckets.and_then(|b| b.get(bucket)).map(|b| b.id.clone());
             return Err(Refused::Exhausted { bucket: bucket.unwrap_or_default(), resets_at });
         }
-        if let Some(block) = standing.block
-            && (!candidate.probe || standing.probing.is_some())
-        {
+        if let Some(until) = standing.probing {
+            return Err(Refused::Blocked(Block { until, reason: BlockReason::Probing }));
+        }
+        if let Some(block) = standing.block.filter(|_| !candidate.probe) {
             return Err(Refused::Blocked(block));
         }
         let mut reservation = Reservation {
