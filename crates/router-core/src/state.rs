@@ -26,6 +26,7 @@ use crate::plan::Plan;
 use crate::time::UnixMs;
 
 mod clear;
+mod older;
 mod reserve;
 mod saved;
 mod table;

@@ -19,21 +19,21 @@ use crate::time::UnixMs;
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default)]
 pub struct Saved {
-    providers: Vec<SavedProvider>,
+    pub(super) providers: Vec<SavedProvider>,
     rotations: Vec<SavedRotation>,
     sessions: Vec<SavedSession>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default)]
-struct SavedProvider {
-    id: String,
+pub(super) struct SavedProvider {
+    pub id: String,
     fingerprint: u64,
     #[serde(flatten)]
     health: SavedHealth,
     credentials: Vec<SavedCredential>,
     models: Vec<SavedModel>,
-    buckets: Vec<SavedBucket>,
+    pub buckets: Vec<SavedBucket>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -68,7 +68,7 @@ struct SavedModel {
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default)]
-struct SavedBucket {
+pub(super) struct SavedBucket {
     id: String,
     unit: String,
     size: u32,
@@ -250,21 +250,32 @@ const UNITS: [(&str, WindowUnit); 6] = [
     ("month", WindowUnit::Month),
 ];
 
+/// The unit a saved state calls so.
+pub(super) fn unit(name: &str) -> Option<WindowUnit> {
+    UNITS.iter().find(|(known, _)| *known == name).map(|(_, unit)| *unit)
+}
+
 impl SavedBucket {
-    fn of(state: &BucketState) -> Self {
-        let unit = UNITS.iter().find(|(_, unit)| *unit == state.window.unit);
+    /// A bucket with one counter.
+    pub(super) fn new(id: String, window: &Window, counter: Counter) -> Self {
+        let unit = UNITS.iter().find(|(_, unit)| *unit == window.unit);
         Self {
-            id: state.id.clone(),
+            id,
             unit: unit.map(|(name, _)| (*name).to_owned()).unwrap_or_default(),
-            size: state.window.size,
-            time_zone: state.window.time_zone.clone(),
-            counters: state.counters.clone(),
+            size: window.size,
+            time_zone: window.time_zone.clone(),
+            counters: vec![counter],
         }
     }
 
+    fn of(state: &BucketState) -> Self {
+        let one = Self::new(state.id.clone(), &state.window, Counter::default());
+        Self { counters: state.counters.clone(), ..one }
+    }
+
     fn into_state(self) -> Option<BucketState> {
-        let (_, unit) = UNITS.iter().find(|(name, _)| *name == self.unit)?;
-        let window = Window { unit: *unit, size: self.size.max(1), time_zone: self.time_zone };
+        let unit = unit(&self.unit)?;
+        let window = Window { unit, size: self.size.max(1), time_zone: self.time_zone };
         Some(BucketState { id: self.id, window, counters: self.counters })
     }
 }
