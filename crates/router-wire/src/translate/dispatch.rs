@@ -6,6 +6,7 @@ use crate::canonical::{Event, Losses, Request, Response};
 use crate::dialect::Dialect;
 use crate::error::StreamPlace;
 use crate::json::JsonError;
+use crate::{openai_chat, openai_responses};
 
 pub(super) fn read_request<'a>(
     dialect: Dialect,
@@ -14,6 +15,8 @@ pub(super) fn read_request<'a>(
 ) -> Result<Request<'a>, ReadError> {
     match dialect {
         Dialect::Anthropic => anthropic::request::read(body, extra),
+        Dialect::OpenaiChat => openai_chat::request::read(body, extra),
+        Dialect::OpenaiResponses => openai_responses::request::read(body, extra),
         other => Err(not_built(other).into()),
     }
 }
@@ -26,6 +29,8 @@ pub(super) fn write_request(
 ) -> Result<(), Refusal> {
     match target.dialect {
         Dialect::Anthropic => anthropic::request::write(request, target, losses, out),
+        Dialect::OpenaiChat => openai_chat::request::write(request, target, losses, out),
+        Dialect::OpenaiResponses => openai_responses::request::write(request, target, losses, out),
         other => Err(Refusal::new("", not_built(other).problem)),
     }
 }
