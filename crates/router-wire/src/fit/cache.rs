@@ -152,15 +152,32 @@ fn fit_breakpoints(request: &mut Request<'_>, target: &Target<'_>, losses: &mut 
     for turn in &mut request.turns {
         move_marks(turn, &mut moved);
     }
+    if let Some(mark) = moved {
+        // Nothing follows that could carry it: the nearest part before does.
+        let turns = request.turns.iter_mut().rev().filter(|turn| turn.role != Role::Assistant);
+        let before = turns.flat_map(|turn| turn.parts.iter_mut().rev()).find(|part| carries(part));
+        if let Some(part) = before {
+            part.cache.get_or_insert(mark);
+        }
+    }
     let longest = target.options.cache_12h;
+    let mut shortened = false;
     each_mark(request, |mark| {
         if let Some(mark) = mark {
             mark.ttl_s = match mark.ttl_s {
                 Some(HOUR_S | HALF_DAY_S) if longest => Some(HALF_DAY_S),
+                Some(HOUR_S | HALF_DAY_S) => {
+                    shortened = true;
+                    None
+                }
                 _ => None,
             };
         }
     });
+    if shortened {
+        const WHY: &str = "twelve hours cost more and are not allowed, so the usual time is kept";
+        losses.add(Severity::Hint, "cache_control.ttl", "cache_control.ttl", WHY);
+    }
     keep_last(request, losses);
     if request.cache.automatic.take().is_some() {
         losses.add(
@@ -172,6 +189,10 @@ fn fit_breakpoints(request: &mut Request<'_>, target: &Target<'_>, losses: &mut 
     }
 }
 
+const fn carries(part: &Part<'_>) -> bool {
+    matches!(part.content, Content::Text { .. } | Content::Image(_) | Content::Document(_))
+}
+
 fn move_marks(turn: &mut Turn<'_>, moved: &mut Option<CacheMark>) {
     let assistant = turn.role == Role::Assistant;
     for part in &mut turn.parts {
@@ -180,12 +201,7 @@ fn move_marks(turn: &mut Turn<'_>, moved: &mut Option<CacheMark>) {
             *moved = part.cache.take().or(inner).or(*moved);
             continue;
         }
-        let carries = !assistant
-            && matches!(
-                part.content,
-                Content::Text { .. } | Content::Image(_) | Content::Document(_)
-            );
-        if carries {
+        if !assistant && carries(part) {
             if let Some(mark) = moved.take() {
                 part.cache.get_or_insert(mark);
             }

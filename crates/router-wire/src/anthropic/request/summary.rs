@@ -34,6 +34,8 @@ pub(crate) fn of(raw: Raw<'_>) -> String {
         lines.truncate(end);
         lines.push_str(" [cut]");
     }
+    // Other dialects join the texts of a turn without a separator.
+    lines.push_str("\n\n");
     lines
 }
 
