@@ -17,7 +17,7 @@ pub(super) fn read_request<'a>(
         Dialect::Anthropic => anthropic::request::read(body, extra),
         Dialect::OpenaiChat => openai_chat::request::read(body, extra),
         Dialect::OpenaiResponses => openai_responses::request::read(body, extra),
-        other => Err(not_built(other).into()),
+        other @ Dialect::Gemini => Err(not_built(other).into()),
     }
 }
 
@@ -31,7 +31,7 @@ pub(super) fn write_request(
         Dialect::Anthropic => anthropic::request::write(request, target, losses, out),
         Dialect::OpenaiChat => openai_chat::request::write(request, target, losses, out),
         Dialect::OpenaiResponses => openai_responses::request::write(request, target, losses, out),
-        other => Err(Refusal::new("", not_built(other).problem)),
+        other @ Dialect::Gemini => Err(Refusal::new("", not_built(other).problem)),
     }
 }
 
