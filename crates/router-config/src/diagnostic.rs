@@ -92,26 +92,16 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// A report for people: every diagnostic, errors first, then a line that counts them.
-///
-/// `origin` is how the report calls the document, usually a file name.
-pub fn render(origin: &str, diagnostics: &[Diagnostic]) -> String {
+/// A report for people: every diagnostic, errors first, with a blank line between them.
+pub fn render(diagnostics: &[Diagnostic]) -> String {
     let mut sorted: Vec<&Diagnostic> = diagnostics.iter().collect();
     sorted.sort_by_key(|diagnostic| diagnostic.severity);
     let mut out = String::new();
-    for diagnostic in &sorted {
-        let _ = write!(out, "{diagnostic}\n\n");
+    for (at, diagnostic) in sorted.iter().enumerate() {
+        let gap = if at == 0 { "" } else { "\n" };
+        let _ = writeln!(out, "{gap}{diagnostic}");
     }
-    let errors = sorted.iter().filter(|each| each.severity == Severity::Error).count();
-    let warnings = sorted.len().saturating_sub(errors);
-    let _ =
-        writeln!(out, "{origin}: {}, {}", counted(errors, "error"), counted(warnings, "warning"));
     out
-}
-
-fn counted(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
 }
 
 /// A document and where its lines begin.

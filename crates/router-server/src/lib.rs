@@ -110,7 +110,7 @@ impl Server {
     /// Loads the config and listens. Nothing is served before [`Server::run`].
     pub async fn bind(options: Options) -> Result<Self, StartError> {
         let (config, diagnostics, text) = reload::load(&options.source)?;
-        reload::report(&diagnostics, &text);
+        reload::report(&diagnostics);
         let address = address(&options, &config)?;
         let exposed = !address.ip().to_canonical().is_loopback();
         let asked = options.require_auth.or(config.server.require_auth);

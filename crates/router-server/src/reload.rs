@@ -73,8 +73,6 @@ pub enum ConfigError {
     },
     /// The document has errors.
     Invalid {
-        /// The document, to show the places.
-        text: String,
         /// All problems.
         diagnostics: Vec<Diagnostic>,
     },
@@ -90,10 +88,10 @@ impl fmt::Display for ConfigError {
             Self::Unreadable { path, error } => {
                 write!(f, "cannot read the config file {}: {error}", path.display())
             }
-            Self::Invalid { text, diagnostics } => {
+            Self::Invalid { diagnostics } => {
                 let errors = diagnostics.iter().filter(|each| each.severity == Severity::Error);
                 writeln!(f, "the config has {} error(s)", errors.count())?;
-                f.write_str(&router_config::render(text, diagnostics))
+                f.write_str(&router_config::render(diagnostics))
             }
             Self::NoProvider => f.write_str("the config has no enabled provider with a usable URL"),
             Self::NoKey => {
@@ -110,7 +108,7 @@ pub fn load(source: &Source) -> Result<(Config, Vec<Diagnostic>, String), Config
     let text = source.read()?;
     let loaded = router_config::load(&text, &Host);
     let Some(config) = loaded.config else {
-        return Err(ConfigError::Invalid { text, diagnostics: loaded.diagnostics });
+        return Err(ConfigError::Invalid { diagnostics: loaded.diagnostics });
     };
     if config.catalog.providers.is_empty() {
         return Err(ConfigError::NoProvider);
@@ -169,11 +167,11 @@ fn complain(complained: &mut Option<String>, asked: bool, error: &ConfigError) {
 }
 
 fn apply(app: &App, source: &Source) -> Result<(), ConfigError> {
-    let (config, diagnostics, text) = load(source)?;
+    let (config, diagnostics, _) = load(source)?;
     if app.lacks_key(&config) {
         return Err(ConfigError::NoKey);
     }
-    report(&diagnostics, &text);
+    report(&diagnostics);
     let (providers, aliases) = (config.catalog.providers.len(), config.catalog.aliases.len());
     app.replace(config);
     tracing::info!(providers, aliases, "config reloaded");
@@ -181,8 +179,8 @@ fn apply(app: &App, source: &Source) -> Result<(), ConfigError> {
 }
 
 /// Logs the warnings of a config that is in use all the same.
-pub(crate) fn report(diagnostics: &[Diagnostic], text: &str) {
+pub(crate) fn report(diagnostics: &[Diagnostic]) {
     if !diagnostics.is_empty() {
-        tracing::warn!("the config has problems:\n{}", router_config::render(text, diagnostics));
+        tracing::warn!("the config has problems:\n{}", router_config::render(diagnostics));
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn run(flags: &Validate) -> Result<(), Failure> {
         output::result(&report.to_string());
     } else {
         if !loaded.diagnostics.is_empty() {
-            output::note(router_config::render(&text, &loaded.diagnostics).trim_end());
+            output::note(router_config::render(&loaded.diagnostics).trim_end());
         }
         let verdict = if errors == 0 { "valid" } else { "not valid" };
         let counts = format!("{errors} error(s), {warnings} warning(s)");

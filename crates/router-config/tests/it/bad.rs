@@ -11,7 +11,7 @@ fn every_problem_is_reported_at_its_place() {
         let loaded = load(&text, &NoLookup);
         assert!(!loaded.diagnostics.is_empty(), "{} has a problem", path.display());
         assert_eq!(loaded.config.is_none(), loaded.has_errors(), "{}", path.display());
-        let mut report = render("config", &loaded.diagnostics);
+        let mut report = render(&loaded.diagnostics);
         assert!(!report.contains("very-secret"), "{}: {report}", path.display());
         if let Some(config) = &loaded.config {
             for (id, alias) in &config.catalog.aliases {

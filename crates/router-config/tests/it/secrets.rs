@@ -17,7 +17,7 @@ const TEXT: &str = r#"{
 #[track_caller]
 fn check(text: &str) {
     let loaded = load(text, &NoLookup);
-    let report = render("config", &loaded.diagnostics);
+    let report = render(&loaded.diagnostics);
     assert!(!report.contains("hush-hush"), "{text}\n{report}");
     let shown = format!("{loaded:?}");
     assert!(!shown.contains("hush-hush"), "{text}\n{shown}");
