@@ -408,6 +408,11 @@ impl Exchange {
         &self.plan
     }
 
+    /// Whether the answer is streamed. Only then does its first output tell of latency.
+    pub const fn is_stream(&self) -> bool {
+        self.stream
+    }
+
     /// The candidate being tried, or the last one tried.
     pub fn candidate(&self) -> Option<&Candidate> {
         let index = self.attempts.last().map_or(self.current, |attempt| attempt.candidate);

@@ -29,12 +29,14 @@ mod clear;
 mod older;
 mod reserve;
 mod saved;
+mod share;
 mod table;
 mod view;
 
 pub use clear::Held;
 pub use reserve::{Effect, Refused, Reservation, Settlement};
 pub use saved::Saved;
+pub use share::Claim;
 pub use table::Table;
 pub use view::{Block, BlockReason, Standing, View};
 

@@ -137,7 +137,8 @@ impl State {
         Ok(reservation)
     }
 
-    /// The call produced its first output `first_output` after it was sent: the candidate works.
+    /// The call produced its first output: the candidate works. `first_output` is how long after
+    /// it was sent; `None` for answers that are not streamed, which tell nothing of latency.
     pub fn commit(
         &mut self,
         reservation: &mut Reservation,
