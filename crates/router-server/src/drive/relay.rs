@@ -19,6 +19,9 @@ use super::watch::{Cut, Watch};
 
 /// Pieces that are ready at once are merged up to this size; more would only cost memory.
 const MERGE_BYTES: usize = 16 * 1024;
+/// Polls for which bytes that are ready are kept, so that more can join them: the server polls a
+/// body twice in one turn of its task, and the turn after that the upstream's task has had its own.
+const WAITS_MAX: u8 = 2;
 /// A comment, which every server-sent-event reader skips (WHATWG HTML 9.2.6).
 pub(super) const PING: Bytes = Bytes::from_static(b": keep-alive\n\n");
 
@@ -27,8 +30,8 @@ pub(super) const PING: Bytes = Bytes::from_static(b": keep-alive\n\n");
 pub(crate) struct Relay {
     /// What the client gets next; at first what was held back until the commit point.
     ready: Merged,
-    /// Whether the upstream's connection had a chance to deliver more since the last piece.
-    yielded: bool,
+    /// Polls since the last piece in which `ready` was kept for more to come.
+    waits: u8,
     /// `None` once the stream has ended.
     upstream: Option<Incoming>,
     watch: Watch,
@@ -43,7 +46,7 @@ impl Relay {
         let timer = SilenceTimer::new(timeouts.idle, policy.keep_alive);
         let mut ready = Merged::default();
         ready.add(held);
-        let mut relay = Self { ready, yielded: false, upstream, watch, timer, settling };
+        let mut relay = Self { ready, waits: 0, upstream, watch, timer, settling };
         if relay.upstream.is_none() {
             relay.settling.finish(End::Complete, relay.watch.usage());
         }
@@ -71,15 +74,15 @@ impl Relay {
                         Silence::Idle => self.end(&Cut::Idle),
                     }
                 }
-                Poll::Pending if self.yielded => break,
+                Poll::Pending if self.waits == WAITS_MAX => break,
                 Poll::Pending => {
-                    self.yielded = true;
+                    self.waits += 1;
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
             }
         }
-        self.yielded = false;
+        self.waits = 0;
         Poll::Ready(self.ready.take())
     }
 
@@ -87,7 +90,7 @@ impl Relay {
         // Trailers say nothing a client of these formats reads.
         let Ok(piece) = frame.into_data() else { return };
         self.timer.heard();
-        self.yielded = false;
+        self.waits = 0;
         self.ready.add(self.watch.push(piece));
         if self.watch.is_over() {
             self.end(&Cut::Closed);
