@@ -141,6 +141,11 @@ pub struct Facts {
     pub images: bool,
     /// Whether PDF files are read.
     pub pdf: bool,
+    /// Whether replayed tool calls must carry the model's signature (Gemini 3 and later).
+    pub signed_calls: bool,
+    /// Whether a tool's result may hold images and files (Gemini 3 and later); else they stand
+    /// beside it.
+    pub tool_result_media: bool,
 }
 
 impl Default for Facts {
@@ -175,6 +180,8 @@ impl Default for Facts {
             chat_web_search: false,
             images: true,
             pdf: true,
+            signed_calls: false,
+            tool_result_media: false,
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod error;
 pub mod estimate;
 pub mod facts;
 pub mod fit;
+pub mod gemini;
 pub mod ids;
 pub mod json;
 pub mod media;
