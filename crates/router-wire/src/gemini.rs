@@ -27,7 +27,7 @@ pub fn bare_model(name: &str) -> &str {
 }
 
 /// The `camelCase` form of a member's name; allocates only for `snake_case`.
-fn camel<'k>(key: &'k Cow<'_, str>) -> Cow<'k, str> {
+fn camel(key: &str) -> Cow<'_, str> {
     if !key.contains('_') {
         return Cow::Borrowed(key);
     }
@@ -77,7 +77,7 @@ fn number<T: Number>(c: &mut Cursor<'_>) -> Result<Option<T>, JsonError> {
             let text = c.string()?;
             T::read(&mut Cursor::new(&text))
                 .map(Some)
-                .map_err(|error| JsonError::new(at, error.problem))
+                .map_err(|_| JsonError::new(at, "expected a number"))
         }
         _ => T::read(c).map(Some),
     }
@@ -98,4 +98,3 @@ fn list<'a, T>(
     }
     Ok(values)
 }
-

@@ -13,7 +13,7 @@ use router_wire::facts::FactsTable;
 use router_wire::translate::{Options, RequestExtra, Target, translate_request};
 
 /// The models requests are translated for.
-const TARGETS: [(Dialect, &str); 7] = [
+const TARGETS: [(Dialect, &str); 8] = [
     (Dialect::Anthropic, "claude-sonnet-4-5"),
     (Dialect::Anthropic, "claude-opus-4-7"),
     (Dialect::OpenaiChat, "gpt-4o"),
@@ -21,6 +21,7 @@ const TARGETS: [(Dialect, &str); 7] = [
     (Dialect::OpenaiChat, "deepseek-reasoner"),
     (Dialect::OpenaiResponses, "gpt-5.6"),
     (Dialect::Gemini, "gemini-2.5-pro"),
+    (Dialect::Gemini, "gemini-3-flash"),
 ];
 
 #[expect(clippy::disallowed_methods, reason = "tests read their fixtures")]
@@ -98,4 +99,9 @@ fn check(inbound: Dialect) {
 #[test]
 fn messages_requests_are_translated_as_agreed() {
     check(Dialect::Anthropic);
+}
+
+#[test]
+fn gemini_requests_are_translated_as_agreed() {
+    check(Dialect::Gemini);
 }

@@ -68,8 +68,13 @@ impl<'a> Piece<'a> {
             "codeExecutionResult" => self.hosted(c, "codeExecutionResult")?,
             "toolCall" => self.hosted(c, "toolCall")?,
             "toolResponse" => self.hosted(c, "toolResponse")?,
-            "videoMetadata" | "partMetadata" | "mediaProcessing" | "speechMetadata"
-            | "documentMetadata" | "spreadsheetMetadata" | "audioMetadata" => {
+            "videoMetadata"
+            | "partMetadata"
+            | "mediaProcessing"
+            | "speechMetadata"
+            | "documentMetadata"
+            | "spreadsheetMetadata"
+            | "audioMetadata" => {
                 let raw = c.raw()?;
                 if raw.kind() != Kind::Null {
                     self.hints.push((key, raw));
@@ -200,10 +205,7 @@ const OWN_FILES: [&str; 2] =
     ["https://generativelanguage.googleapis.com/", "https://storage.googleapis.com/generativeai"];
 
 /// The content a file is, or the reason why no other dialect can say it.
-pub(super) fn content<'a>(
-    file: File<'a>,
-    detail: Option<Detail>,
-) -> Result<Content<'a>, &'static str> {
+pub(super) fn content(file: File<'_>, detail: Option<Detail>) -> Result<Content<'_>, &'static str> {
     let (kind, media, title) = match file {
         File::Inline { kind, data, name } => {
             (Some(kind.clone()), Media::Base64 { media_type: kind, data }, name)

@@ -67,7 +67,7 @@ fn schema(c: &mut Cursor<'_>, buffer: &mut Vec<u8>) -> Result<(), JsonError> {
 
 fn member<'a>(
     c: &mut Cursor<'a>,
-    key: &Cow<'a, str>,
+    key: &str,
     object: &mut Object<'_>,
     later: &mut Later<'a>,
 ) -> Result<(), JsonError> {

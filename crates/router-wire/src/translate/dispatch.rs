@@ -6,7 +6,7 @@ use crate::canonical::{Event, Losses, Request, Response};
 use crate::dialect::Dialect;
 use crate::error::StreamPlace;
 use crate::json::JsonError;
-use crate::{openai_chat, openai_responses};
+use crate::{gemini, openai_chat, openai_responses};
 
 pub(super) fn read_request<'a>(
     dialect: Dialect,
@@ -17,7 +17,7 @@ pub(super) fn read_request<'a>(
         Dialect::Anthropic => anthropic::request::read(body, extra),
         Dialect::OpenaiChat => openai_chat::request::read(body, extra),
         Dialect::OpenaiResponses => openai_responses::request::read(body, extra),
-        other @ Dialect::Gemini => Err(not_built(other).into()),
+        Dialect::Gemini => gemini::request::read(body, extra),
     }
 }
 
@@ -31,7 +31,7 @@ pub(super) fn write_request(
         Dialect::Anthropic => anthropic::request::write(request, target, losses, out),
         Dialect::OpenaiChat => openai_chat::request::write(request, target, losses, out),
         Dialect::OpenaiResponses => openai_responses::request::write(request, target, losses, out),
-        other @ Dialect::Gemini => Err(Refusal::new("", not_built(other).problem)),
+        Dialect::Gemini => gemini::request::write(request, target, losses, out),
     }
 }
 

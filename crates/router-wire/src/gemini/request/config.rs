@@ -59,13 +59,13 @@ fn member<'a>(r: &mut Reading<'a>, c: &mut Cursor<'a>, name: &str) -> Result<(),
         "speechConfig" | "imageConfig" | "audioTranscriptionConfig" => {
             r.refused(c, path, "answers are text elsewhere")
         }
-        "continuationToken" => {
-            r.refused(c, path, "the answer to be continued is stored at Google")
-        }
-        "enableEnhancedCivicAnswers" | "audioTimestamp" | "routingConfig"
-        | "modelSelectionConfig" | "modelConfig" | "modelArmorConfig" => {
-            r.hint(c, path, "vendor detail")
-        }
+        "continuationToken" => r.refused(c, path, "the answer to be continued is stored at Google"),
+        "enableEnhancedCivicAnswers"
+        | "audioTimestamp"
+        | "routingConfig"
+        | "modelSelectionConfig"
+        | "modelConfig"
+        | "modelArmorConfig" => r.hint(c, path, "vendor detail"),
         _ => r.unknown(c, path),
     }
 }
@@ -77,7 +77,11 @@ fn mime_type<'a>(r: &mut Reading<'a>, c: &mut Cursor<'a>) -> Result<(), JsonErro
         r.mime_type = Some(name);
         return Ok(());
     }
-    r.refused(&mut before, "generationConfig.responseMimeType", "answers are text or JSON elsewhere")
+    r.refused(
+        &mut before,
+        "generationConfig.responseMimeType",
+        "answers are text or JSON elsewhere",
+    )
 }
 
 fn modalities<'a>(r: &mut Reading<'a>, c: &mut Cursor<'a>) -> Result<(), JsonError> {
@@ -131,7 +135,10 @@ fn level(r: &mut Reading<'_>, c: &mut Cursor<'_>) -> Result<(), JsonError> {
     let name = name.strip_prefix("THINKING_LEVEL_").unwrap_or(&name);
     if !matches!(name, "UNSPECIFIED" | "") {
         let level = Effort::from_name(name).ok_or_else(|| {
-            JsonError::new(at, "unknown thinking level; expected minimal, low, medium, high or xhigh")
+            JsonError::new(
+                at,
+                "unknown thinking level; expected minimal, low, medium, high or xhigh",
+            )
         })?;
         r.request.reasoning.effort = Some(level);
     }

@@ -386,7 +386,7 @@ fn response_files<'a>(
 
 /// The text of a result, and whether it is an error: Google's convention is one member `output`
 /// or `error`; anything else is handed on as JSON.
-fn said<'a>(raw: Raw<'a>) -> Result<(Str<'a>, bool), JsonError> {
+fn said(raw: Raw<'_>) -> Result<(Str<'_>, bool), JsonError> {
     if raw.kind() != Kind::Object {
         return Ok((plain(raw)?, false));
     }
@@ -404,6 +404,6 @@ fn said<'a>(raw: Raw<'a>) -> Result<(Str<'a>, bool), JsonError> {
     }
 }
 
-fn plain<'a>(raw: Raw<'a>) -> Result<Str<'a>, JsonError> {
+fn plain(raw: Raw<'_>) -> Result<Str<'_>, JsonError> {
     if raw.kind() == Kind::String { raw.cursor().str() } else { Ok(Str::plain(raw.text())) }
 }

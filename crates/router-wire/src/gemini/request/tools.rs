@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 
 use super::read::{Reading, strings};
-use crate::canonical::{
-    Extra, Fallback, Foreign, Function, Tool, ToolChoice, ToolName, WebSearch,
-};
+use crate::canonical::{Extra, Fallback, Foreign, Function, Tool, ToolChoice, ToolName, WebSearch};
 use crate::dialect::Dialect;
 use crate::gemini::{camel, schema};
 use crate::json::{Cursor, JsonError, Kind, Str};
@@ -29,11 +27,7 @@ pub(super) fn read<'a>(r: &mut Reading<'a>, c: &mut Cursor<'a>) -> Result<(), Js
     Ok(())
 }
 
-fn entry<'a>(
-    r: &mut Reading<'a>,
-    c: &mut Cursor<'a>,
-    key: Cow<'a, str>,
-) -> Result<(), JsonError> {
+fn entry<'a>(r: &mut Reading<'a>, c: &mut Cursor<'a>, key: Cow<'a, str>) -> Result<(), JsonError> {
     match camel(&key).as_ref() {
         "functionDeclarations" => {
             let mut items = c.array()?;
@@ -175,9 +169,7 @@ fn choice<'a>(r: &mut Reading<'a>, c: &mut Cursor<'a>) -> Result<(), JsonError> 
         0 if required => ToolChoice::Required,
         0 => ToolChoice::Auto,
         1 if required => ToolChoice::Named(named(names.pop().unwrap_or_default())),
-        _ => {
-            ToolChoice::Allowed { required, tools: names.into_iter().map(named).collect() }
-        }
+        _ => ToolChoice::Allowed { required, tools: names.into_iter().map(named).collect() },
     });
     Ok(())
 }

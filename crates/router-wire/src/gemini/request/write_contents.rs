@@ -137,8 +137,9 @@ impl<'o> Writing<'_, '_, 'o> {
             }
             // A refusal of an earlier turn is plain text to the next model.
             Content::Refusal(text) => self.text(text, list),
-            Content::Image(Image { media, detail: _ }) => self.file(media, *origin, list)?,
-            Content::Audio(media) => self.file(media, *origin, list)?,
+            Content::Image(Image { media, detail: _ }) | Content::Audio(media) => {
+                self.file(media, *origin, list)?;
+            }
             Content::Document(document) => self.document(document, *origin, list)?,
             Content::SearchResult(result) => self.search_result(result, list)?,
             Content::Thinking(thinking) => self.thinking(thinking, *origin, list),
@@ -153,7 +154,8 @@ impl<'o> Writing<'_, '_, 'o> {
     }
 
     fn thinking(&mut self, thinking: &Thinking<'o>, origin: Origin, list: &mut Array<'_>) {
-        let Thinking { text, opaque, redacted: _ } = thinking;
+        // The text is a summary for people; the signature is what the model reads.
+        let Thinking { text: _, opaque, redacted: _ } = thinking;
         match opaque {
             Some(Opaque { vendor, family: _, payload }) if vendor == VENDOR => {
                 self.rest(list);
@@ -162,12 +164,7 @@ impl<'o> Writing<'_, '_, 'o> {
             _ => {
                 let why = "only the model that thought it can take it back";
                 self.losses.add_at(Severity::Setting, "thinking-history", origin, why);
-                return;
             }
-        }
-        if !text.is_empty() {
-            let why = "the model needs its signature only";
-            self.losses.add_at(Severity::Hint, "thinking-text", origin, why);
         }
     }
 
@@ -188,7 +185,8 @@ impl<'o> Writing<'_, '_, 'o> {
         if first && self.signature.is_none() && self.target.facts.signed_calls {
             // Only models of Google sign, and the first of parallel calls is signed for all.
             self.signature = Some(Str::plain(state::SKIP));
-            let why = "no model of Google made this call; Gemini is told not to look for a signature";
+            let why =
+                "no model of Google made this call; Gemini is told not to look for a signature";
             self.losses.add_at(Severity::Hint, "thought-signature", origin, why);
         }
         self.end(part);

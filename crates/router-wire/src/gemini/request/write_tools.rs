@@ -144,10 +144,8 @@ pub(super) fn choice(
         Some(ToolChoice::Allowed { required: false, tools }) => ("VALIDATED", tools),
         Some(ToolChoice::Allowed { required: true, tools }) => ("ANY", tools),
         Some(ToolChoice::Foreign(foreign)) => {
-            return Err(losses.refuse(
-                "tool_choice",
-                format!("Gemini has no choice of type {}", foreign.kind),
-            ));
+            return Err(losses
+                .refuse("tool_choice", format!("Gemini has no choice of type {}", foreign.kind)));
         }
     };
     let mut outer = object.object("toolConfig");
