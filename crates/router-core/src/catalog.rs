@@ -269,7 +269,8 @@ pub struct Retry {
     pub attempts: u32,
     /// Attempts of one exchange over all candidates.
     pub attempts_total: u32,
-    /// Time from accept after which no further attempt starts.
+    /// Time from accept after which no further attempt starts. Longer than the timeout to the first
+    /// byte, or a candidate that never answers uses up everybody's time.
     pub budget: Duration,
     /// Delay before the second attempt on the same candidate, before jitter.
     pub base_delay: Duration,
@@ -282,7 +283,7 @@ impl Default for Retry {
         Self {
             attempts: 3,
             attempts_total: 10,
-            budget: Duration::from_mins(2),
+            budget: Duration::from_mins(5),
             base_delay: Duration::from_millis(250),
             max_delay: Duration::from_secs(3),
         }

@@ -161,7 +161,8 @@ impl FailureClass {
                 (RetrySame, Some((Scope::Model, None)), Some(Scope::Model))
             }
             Self::Interrupted | Self::Garbled => (RetrySame, None, Some(Scope::Model)),
-            Self::TimedOut => (TryNext, None, Some(Scope::Model)),
+            // It has cost a client's patience once, and perhaps an answer's price.
+            Self::TimedOut => (LeaveCandidate, None, Some(Scope::Model)),
             Self::Unreachable => (RetrySame, None, Some(Scope::Provider)),
             Self::Billing => {
                 (LeaveCandidate, Some((Scope::Credential, Some(Length::Billing))), None)

@@ -27,7 +27,7 @@ document! {
         attempts: u32 = "attempts",
         /// Attempts of one request over all candidates; 10 if absent.
         attempts_total: u32 = "attemptsTotal" | "maxAttempts",
-        /// Milliseconds after which no further attempt starts; 120000 if absent.
+        /// Milliseconds after which no further attempt starts; 300000 if absent.
         budget_ms: u64 = "budgetMs",
         /// Milliseconds before the second attempt on the same candidate; 250 if absent.
         base_delay_ms: u64 = "baseDelayMs",

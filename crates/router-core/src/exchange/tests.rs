@@ -127,7 +127,7 @@ fn failures_lead_to_the_same_or_the_next_candidate_by_class() {
     check((2, 0), "nnn.", "aaab ok");
     check((1, 0), "xxx", "aaa 500");
     check((1, 0), "r", "a 429");
-    check((1, 0), "tt.", "aaa ok");
+    check((1, 0), "t", "a 504");
 }
 
 #[test]
@@ -348,4 +348,17 @@ fn a_route_that_speaks_no_common_dialect_is_refused_for_what_it_is() {
     let gemini = catalog("a").alias("x", Strategy::Ordered, "a", "");
     let world = World::new(gemini.change("a", |p| p.models[0].dialects = vec![Dialect::Gemini]));
     assert_eq!((refusal(&world).kind, refusal(&world).status()), (RefusalKind::NoCandidate, 400));
+}
+
+#[test]
+fn a_candidate_that_never_answers_leaves_time_for_another() {
+    let routing = Routing::default();
+    let first_byte = Timeouts::default().first_byte.unwrap();
+    assert!(routing.retry.budget > first_byte * 2);
+    let mut world = crate::testing::World::new(catalog(2, 0));
+    let mut exchange = Exchange::new(world.plan("all"), &routing, true, world.now, 1);
+    assert!(matches!(exchange.step(world.now), Step::Dial(Dial { candidate: 0, .. })));
+    world.now = world.now.after(first_byte);
+    let (_, step) = exchange.on_failure(failure('t'), world.now);
+    assert!(matches!(step, Step::Dial(Dial { candidate: 1, .. })));
 }
