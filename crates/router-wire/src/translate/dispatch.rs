@@ -42,6 +42,7 @@ pub(super) fn read_response<'a>(
 ) -> Result<Answer<'a>, JsonError> {
     match session.outbound {
         Dialect::Anthropic => anthropic::response::read(body, losses),
+        Dialect::OpenaiChat => openai_chat::response::read(body, losses),
         other => Err(not_built(other)),
     }
 }
@@ -54,7 +55,8 @@ pub(super) fn write_response(
 ) {
     match session.inbound {
         Dialect::Anthropic => anthropic::response::write(response, session, losses, out),
-        Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Gemini => {}
+        Dialect::OpenaiChat => openai_chat::response::write(response, session, losses, out),
+        Dialect::OpenaiResponses | Dialect::Gemini => {}
     }
 }
 
@@ -75,13 +77,15 @@ fn not_built(dialect: Dialect) -> JsonError {
 #[derive(Debug)]
 pub(super) enum Reader {
     Anthropic(anthropic::stream::Reader),
+    OpenaiChat(openai_chat::stream::Reader),
 }
 
 impl Reader {
     pub(super) fn new(session: &Session) -> Option<Self> {
         match session.outbound {
             Dialect::Anthropic => Some(Self::Anthropic(anthropic::stream::Reader::default())),
-            Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Gemini => None,
+            Dialect::OpenaiChat => Some(Self::OpenaiChat(openai_chat::stream::Reader::default())),
+            Dialect::OpenaiResponses | Dialect::Gemini => None,
         }
     }
 
@@ -93,6 +97,7 @@ impl Reader {
     ) -> Result<(), JsonError> {
         match self {
             Self::Anthropic(reader) => reader.event(name, data, sink),
+            Self::OpenaiChat(reader) => reader.event(name, data, sink),
         }
     }
 }
@@ -101,25 +106,29 @@ impl Reader {
 #[derive(Debug)]
 pub(super) enum Writer {
     Anthropic(anthropic::stream::Writer),
+    OpenaiChat(openai_chat::stream::Writer),
 }
 
 impl Writer {
     pub(super) fn new(session: &Session) -> Option<Self> {
         match session.inbound {
             Dialect::Anthropic => Some(Self::Anthropic(anthropic::stream::Writer::default())),
-            Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Gemini => None,
+            Dialect::OpenaiChat => Some(Self::OpenaiChat(openai_chat::stream::Writer::default())),
+            Dialect::OpenaiResponses | Dialect::Gemini => None,
         }
     }
 
     pub(super) fn event(&mut self, session: &Session, event: &Event<'_>, out: &mut Vec<u8>) {
         match self {
             Self::Anthropic(writer) => writer.event(session, event, out),
+            Self::OpenaiChat(writer) => writer.event(session, event, out),
         }
     }
 
     pub(super) fn ping(&self, out: &mut Vec<u8>) {
         match self {
             Self::Anthropic(writer) => writer.ping(out),
+            Self::OpenaiChat(writer) => writer.ping(out),
         }
     }
 
@@ -130,7 +139,7 @@ impl Writer {
         request_id: &'a str,
     ) -> StreamPlace<'a> {
         match self {
-            Self::Anthropic(_) => StreamPlace {
+            Self::Anthropic(_) | Self::OpenaiChat(_) => StreamPlace {
                 request_id,
                 response_id: "",
                 model: "",

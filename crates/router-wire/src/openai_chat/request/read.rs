@@ -16,7 +16,7 @@ use crate::translate::{ReadError, RequestExtra};
 /// Reads a Chat request.
 pub fn read<'a>(body: &'a str, extra: &RequestExtra<'a>) -> Result<Request<'a>, ReadError> {
     let mut c = Cursor::new(body);
-    let mut r = Reading { kept: extra.kept, ..Reading::default() };
+    let mut r = Reading::default();
     let mut members = c.object()?;
     while let Some(key) = members.next(&mut c)? {
         r.member(&mut c, key)?;
@@ -50,7 +50,6 @@ struct Reading<'a> {
     functions: Vec<Tool<'a>>,
     /// Calls of earlier messages, which results refer to.
     calls: Vec<message::KnownCall<'a>>,
-    kept: &'a [(String, String)],
 }
 
 impl<'a> Reading<'a> {

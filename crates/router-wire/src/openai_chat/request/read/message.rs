@@ -6,12 +6,9 @@ use super::part::path;
 use super::{Reading, cache_mark};
 use crate::canonical::{
     CacheMark, Content, Json, Origin, Part, Role, Thinking, ToolCall, ToolInput, ToolResult, Turn,
-    envelope,
 };
-use crate::dialect::Dialect;
 use crate::json::{Cursor, JsonError, Kind, Str};
 use crate::openai_chat::TOOL_ERROR;
-use crate::translate::native_vendor;
 
 /// What later messages must know of a call.
 pub(super) struct KnownCall<'a> {
@@ -124,20 +121,13 @@ impl<'a> Reading<'a> {
         let legacy = m.legacy_call.is_some();
         calls.extend(m.legacy_call);
         let mut parts = Vec::with_capacity(m.parts.len() + calls.len() + 1);
-        // The state belongs in front of the whole turn; where every call has its own, the later
-        // ones stand in front of their calls.
-        let mut state = calls.first().and_then(|call| self.state_of(&call.id));
-        if m.reasoning.is_some() || state.is_some() {
-            parts.push(thinking(m.reasoning.unwrap_or_default(), state, origin));
-        }
+        parts.extend(m.reasoning.map(|text| {
+            let thinking = Thinking { text, opaque: None, redacted: false };
+            Part::new(Content::Thinking(Box::new(thinking)), origin)
+        }));
         parts.extend(m.parts);
         parts.extend(m.refusal.map(|text| Part::new(Content::Refusal(text), origin)));
         for call in calls {
-            let own = self.state_of(&call.id);
-            if own.is_some() && own != state {
-                parts.push(thinking(Str::EMPTY, own, origin));
-                state = own;
-            }
             self.calls.push(KnownCall {
                 id: call.id.clone(),
                 name: call.name.clone(),
@@ -150,12 +140,6 @@ impl<'a> Reading<'a> {
             last.cache.get_or_insert(mark);
         }
         Turn { role: Role::Assistant, parts, name: m.name, origin }
-    }
-
-    /// The reasoning state that was kept for a call of this client.
-    fn state_of(&self, id: &Str<'_>) -> Option<&'a str> {
-        let found = self.kept.iter().find(|(kept, _)| id == kept.as_str());
-        found.map(|(_, state)| state.as_str())
     }
 
     fn tool_result(
@@ -207,12 +191,6 @@ impl<'a> Members<'a> {
         }
         Ok(())
     }
-}
-
-fn thinking<'a>(text: Str<'a>, state: Option<&'a str>, origin: Origin) -> Part<'a> {
-    let vendor = native_vendor(Dialect::OpenaiChat);
-    let opaque = state.map(|state| envelope::unwrapped(&Str::plain(state), vendor));
-    Part::new(Content::Thinking(Box::new(Thinking { text, opaque, redacted: false })), origin)
 }
 
 fn speaker(c: &mut Cursor<'_>) -> Result<Speaker, JsonError> {

@@ -264,24 +264,17 @@ fn legacy_functions_become_tools_and_results_find_their_calls() {
 }
 
 #[test]
-fn kept_reasoning_state_returns_to_the_turn_of_its_call() {
+fn reasoning_a_client_sends_back_stands_in_front_of_its_turn() {
     let text = parse(&json!({"messages": [{
-        "role": "assistant", "content": "t", "reasoning_content": "hm",
-        "tool_calls": [{"id": "c1", "function": {"name": "f", "arguments": "{}"}},
-                       {"id": "c2", "function": {"name": "f", "arguments": "{}"}}]
+        "role": "assistant", "content": "t", "reasoning_content": "hm", "reasoning": "hm",
+        "tool_calls": [{"id": "c1", "function": {"name": "f", "arguments": "{}"}}]
     }]}));
-    let kept = [
-        ("c1".to_owned(), "llmr1:anthropic:claude:SIG".to_owned()),
-        ("c2".to_owned(), "llmr1:anthropic:claude:SIG".to_owned()),
-    ];
-    let extra = RequestExtra { kept: &kept, ..RequestExtra::default() };
-    let r = read(&text, &extra).unwrap();
-    let parts = &r.turns[0].parts;
-    assert_eq!(parts.len(), 4, "one state for both calls stands once: {parts:?}");
-    let Content::Thinking(thinking) = &parts[0].content else { panic!("{parts:?}") };
-    let opaque = thinking.opaque.as_ref().unwrap();
-    assert_eq!((opaque.vendor.as_ref(), &opaque.payload), ("anthropic", &"SIG".into()));
-    assert_eq!(&thinking.text, "hm");
+    let r = read_ok(&text);
+    let [thinking, said, call] = r.turns[0].parts.as_slice() else { panic!("{:?}", r.turns) };
+    let Content::Thinking(thinking) = &thinking.content else { panic!("{thinking:?}") };
+    assert!(&thinking.text == "hm" && thinking.opaque.is_none());
+    assert!(matches!(said.content, Content::Text { .. }));
+    assert!(matches!(call.content, Content::ToolCall(_)));
 }
 
 #[test]

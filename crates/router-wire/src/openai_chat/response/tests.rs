@@ -1,0 +1,191 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::Dialect;
+use crate::error::ErrorKind;
+
+const FULL: &str = include_str!("../../../fixtures/openai-chat/response/full.json");
+const MESSAGES: &str = include_str!("../../../fixtures/anthropic/response/full.json");
+
+fn session(inbound: Dialect, outbound: Dialect) -> Session {
+    Session {
+        model_shown: "shown".to_owned(),
+        now_s: 1_800_000_000,
+        reasoning_to_chat: true,
+        vendor: "deepseek".to_owned(),
+        family: "deepseek".to_owned(),
+        ..Session::new(inbound, outbound)
+    }
+}
+
+fn translated(inbound: Dialect, outbound: Dialect, body: &str) -> (Value, Vec<String>) {
+    let mut out = Vec::new();
+    let done = session(inbound, outbound).response(body.as_bytes(), &mut out).unwrap();
+    let losses = done.losses.iter().map(|loss| loss.code.to_string()).collect();
+    (serde_json::from_slice(&out).unwrap(), losses)
+}
+
+/// The answer a Messages client gets for one choice.
+fn to_messages(message: &Value, finish: &str) -> Value {
+    let body = json!({"id": "x", "choices": [{"message": message, "finish_reason": finish}]});
+    translated(Dialect::Anthropic, Dialect::OpenaiChat, &body.to_string()).0
+}
+
+#[test]
+fn a_chat_answer_becomes_a_messages_answer() {
+    let (body, losses) = translated(Dialect::Anthropic, Dialect::OpenaiChat, FULL);
+    assert!(losses.is_empty(), "{losses:?}");
+    insta::assert_json_snapshot!(body);
+}
+
+#[test]
+fn a_messages_answer_becomes_a_chat_answer() {
+    let (body, losses) = translated(Dialect::OpenaiChat, Dialect::Anthropic, MESSAGES);
+    assert_eq!(losses, ["hosted-step"], "steps of Anthropic's own search are internal");
+    insta::assert_json_snapshot!(body);
+}
+
+#[test]
+fn d50_d51_finish_reasons_follow_the_answer() {
+    let call = json!({"content": null, "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": "{}"}}]});
+    let text = json!({"content": "x"});
+    let refusal = json!({"content": null, "refusal": "no"});
+    for (message, finish, expect) in [
+        (&text, "stop", "end_turn"),
+        (&call, "stop", "tool_use"),
+        (&call, "tool_calls", "tool_use"),
+        (&text, "tool_calls", "end_turn"),
+        (&text, "length", "max_tokens"),
+        (&call, "length", "max_tokens"),
+        (&text, "content_filter", "refusal"),
+        (&refusal, "stop", "refusal"),
+    ] {
+        assert_eq!(to_messages(message, finish)["stop_reason"], expect, "{message} {finish}");
+    }
+    assert_eq!(to_messages(&refusal, "stop")["content"][0]["text"], "no");
+}
+
+#[test]
+fn d53_reasoning_is_kept_in_whole_answers_too() {
+    let body = to_messages(&json!({"reasoning_content": "hm", "content": "x"}), "stop");
+    assert_eq!(
+        body["content"],
+        json!([
+            {"type": "thinking", "thinking": "hm", "signature": "llmr1:deepseek:deepseek:"},
+            {"type": "text", "text": "x"}
+        ])
+    );
+}
+
+#[test]
+fn d37_d38_arguments_that_are_no_object_are_kept_as_text() {
+    let with = |arguments: &str| {
+        let message =
+            json!({"tool_calls": [{"id": "a", "function": {"name": "f", "arguments": arguments}}]});
+        to_messages(&message, "tool_calls")["content"][0]["input"].clone()
+    };
+    assert_eq!(with(r#"{"a":1}"#), json!({"a": 1}));
+    assert_eq!(with(""), json!({}));
+    for broken in ["{\"a\":", "[1]", "7"] {
+        assert_eq!(with(broken), json!({"_raw_arguments": broken}));
+    }
+}
+
+#[test]
+fn d60_a_success_that_is_an_error_is_an_error() {
+    for (body, kind, message) in [
+        (r#"{"error":{"message":"m","type":"rate_limit_error"}}"#, ErrorKind::RateLimit, "m"),
+        (r#"{"object":"error","message":"m","code":404}"#, ErrorKind::NotFound, "m"),
+        (
+            r#"{"choices":[{"message":{"content":"x"},"finish_reason":"error"}]}"#,
+            ErrorKind::Upstream,
+            "the upstream broke off its answer",
+        ),
+        (
+            r#"{"choices":[]}"#,
+            ErrorKind::Upstream,
+            "the upstream's answer makes no sense: the answer has no choices",
+        ),
+        (
+            r#"{"choices":[{"finish_reason":"stop"}]}"#,
+            ErrorKind::Upstream,
+            "the upstream's answer makes no sense: `message` is missing",
+        ),
+        (
+            r#"{"choices":[{"message":{"content":"x"}}]}"#,
+            ErrorKind::Upstream,
+            "the upstream's answer makes no sense: `finish_reason` is missing",
+        ),
+        ("<html>", ErrorKind::Upstream, "the upstream's answer makes no sense: this is not JSON"),
+    ] {
+        let mut out = Vec::new();
+        let error = session(Dialect::Anthropic, Dialect::OpenaiChat)
+            .response(body.as_bytes(), &mut out)
+            .unwrap_err();
+        assert_eq!((error.kind, error.message.as_str()), (kind, message), "{body}");
+        assert!(out.is_empty());
+    }
+}
+
+#[test]
+fn several_answers_stay_several_for_a_chat_client() {
+    let body = json!({"id": "x", "choices": [
+        {"message": {"content": "a"}, "finish_reason": "stop"},
+        {"message": {"content": "b"}, "finish_reason": "length", "logprobs": {"content": []}}
+    ]});
+    let text = body.to_string();
+    let mut losses = Losses::new(Dialect::OpenaiChat);
+    let Answer::Response(response) = read(&text, &mut losses).unwrap() else { panic!() };
+    let mut out = Vec::new();
+    write(&response, &session(Dialect::OpenaiChat, Dialect::Gemini), &mut losses, &mut out);
+    let back: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(back["choices"][1]["index"], 1);
+    assert_eq!(back["choices"][1]["message"]["content"], "b");
+    assert_eq!(back["choices"][1]["logprobs"], json!({"content": []}));
+    assert_eq!(back["choices"][1]["finish_reason"], "length");
+}
+
+#[test]
+fn clients_of_the_old_functions_get_one_old_call() {
+    let body = json!({"type": "message", "id": "msg_1", "model": "m", "stop_reason": "tool_use", "content": [
+        {"type": "tool_use", "id": "a", "name": "f", "input": {"x": 1}},
+        {"type": "tool_use", "id": "b", "name": "g", "input": {}}
+    ], "usage": {"input_tokens": 1, "output_tokens": 1}});
+    let mut old = session(Dialect::OpenaiChat, Dialect::Anthropic);
+    old.legacy_functions = true;
+    let mut out = Vec::new();
+    let done = old.response(body.to_string().as_bytes(), &mut out).unwrap();
+    let back: Value = serde_json::from_slice(&out).unwrap();
+    let choice = &back["choices"][0];
+    assert_eq!(choice["message"]["function_call"], json!({"name": "f", "arguments": "{\"x\":1}"}));
+    assert_eq!(choice["finish_reason"], "function_call");
+    assert!(choice["message"].get("tool_calls").is_none());
+    assert_eq!(done.losses[0].code, "parallel-calls");
+}
+
+#[test]
+fn a_sounding_answer_is_reported_as_a_loss() {
+    let body = json!({"choices": [{"message": {"content": "x", "audio": {"id": "a"}}, "finish_reason": "stop"}]});
+    let (_, losses) = translated(Dialect::Anthropic, Dialect::OpenaiChat, &body.to_string());
+    assert_eq!(losses, ["audio"]);
+}
+
+#[test]
+fn tiers_have_chats_names() {
+    for (word, expect) in
+        [("standard", Some("default")), ("priority", Some("priority")), ("batch", None)]
+    {
+        assert_eq!(tier_name(&word.into()), expect);
+    }
+}
+
+#[test]
+fn characters_are_counted_through_escapes() {
+    for literal in
+        ["", "abc", "é天😀", r"\u00e9\n", r"\ud83d\ude00", r"a\\u00e9", r#"\"x\/"#, r"\uD83Dx"]
+    {
+        let text = Str::Literal(literal);
+        let expect = u64::try_from(text.decode().chars().count()).unwrap();
+        assert_eq!(char_count(&text), expect, "{literal}");
+    }
+}
