@@ -45,6 +45,14 @@ fn put_back<'a>(request: &mut Request<'a>, inbound: Dialect, extra: &RequestExtr
         return;
     }
     for turn in request.turns.iter_mut().filter(|turn| turn.role == Role::Assistant) {
+        let has_state = |part: &Part<'_>| match &part.content {
+            Content::Thinking(thinking) => thinking.opaque.is_some(),
+            _ => false,
+        };
+        if turn.parts.iter().any(has_state) {
+            // The reader knew where the state belongs.
+            continue;
+        }
         let mut at = 0;
         while let Some(part) = turn.parts.get(at) {
             let origin = part.origin;
@@ -137,7 +145,8 @@ fn clamped(asked: Option<Effort>, facts: &Facts, losses: &mut Losses) -> Option<
     let level = facts.clamp(asked);
     match level {
         _ if facts.efforts.is_empty() => {
-            if asked != Effort::None {
+            // A model that never thinks does what "none" asks for.
+            if asked != Effort::None || facts.reasons {
                 lose(losses, "the model takes no effort");
             }
         }

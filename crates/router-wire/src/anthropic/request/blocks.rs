@@ -120,6 +120,7 @@ fn member<'a>(
             }
             _ => m.later = Some(c.raw()?),
         },
+        "toolset_name" if m.kind.as_deref() == Some("tool_result") => keep.keep(c, origin, key)?,
         "toolset_name" => m.toolset = c.opt(Cursor::str)?.is_some(),
         other => {
             // Result blocks of server tools have members of their own; they are kept whole.
