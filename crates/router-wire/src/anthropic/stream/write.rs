@@ -42,6 +42,8 @@ enum Now {
     },
     /// Withheld thinking, which starts when its state comes.
     Redacted,
+    /// Withheld thinking that is written.
+    Withheld,
     Tool,
 }
 
@@ -141,7 +143,7 @@ impl Writer {
         match delta {
             Delta::Text(text) => self.text(session, text, out),
             Delta::Break => self.text(session, &Str::Literal("\\n\\n"), out),
-            Delta::Input(text) if !text.is_empty() => {
+            Delta::Input(text) if !text.is_empty() && matches!(self.block, Now::Tool) => {
                 self.delta_event("input_json_delta", "partial_json", text, out);
             }
             Delta::Opaque(opaque) => self.state(session, opaque, out),
@@ -174,7 +176,7 @@ impl Writer {
                 text.decode_into(hidden.get_or_insert_default());
             }
             Now::Thinking { .. } => self.delta_event("thinking_delta", "thinking", text, out),
-            Now::None | Now::Redacted | Now::Tool => {}
+            Now::None | Now::Redacted | Now::Withheld | Now::Tool => {}
         }
     }
 
@@ -205,9 +207,9 @@ impl Writer {
                     block.text("type", "redacted_thinking");
                     push_state(block.key("data"), Some(opaque), session);
                 });
-                self.block = Now::Tool;
+                self.block = Now::Withheld;
             }
-            Now::None | Now::Blank(_) | Now::Text | Now::Tool => {}
+            Now::None | Now::Blank(_) | Now::Text | Now::Withheld | Now::Tool => {}
         }
     }
 
@@ -227,7 +229,7 @@ impl Writer {
                 let kept = hidden_state(&text, None, session);
                 self.sign(session, Some(&kept), out);
             }
-            Now::Thinking { signed: true, .. } | Now::Text | Now::Tool => {}
+            Now::Thinking { signed: true, .. } | Now::Text | Now::Withheld | Now::Tool => {}
         }
         out.extend_from_slice(
             b"event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":",
