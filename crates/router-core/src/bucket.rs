@@ -17,7 +17,7 @@ use crate::time::UnixMs;
 use crate::window::{Span, span};
 
 /// Tokens a request is expected to use; the more it is an upper bound, the stricter token caps
-/// are kept.
+/// are kept. Output of 0 means nobody knows: the model's average stands in.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Tokens {
     /// Sent, cached ones included.

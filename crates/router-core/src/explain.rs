@@ -174,7 +174,7 @@ fn target(
         weight,
         failures: standing.failures,
         latency_ms: standing.latency_ms,
-        cost: price.map(|price| expected_cost(&price, facts.tokens, 0)),
+        cost: price.map(|price| expected_cost(&price, view.expected(model, facts.tokens), 0)),
         buckets,
         reason: None,
         until: None,

@@ -22,6 +22,7 @@ use crate::catalog::{AffinityPolicy, CircuitPolicy, Window};
 use crate::circuit::Circuit;
 use crate::cooldown::Cooldown;
 use crate::latency::Latency;
+use crate::num::real;
 use crate::plan::Plan;
 use crate::time::UnixMs;
 
@@ -93,6 +94,8 @@ struct ModelState {
     id: String,
     health: Health,
     latency: Latency,
+    /// Output of an answer in tokens, on average; `None` before the first.
+    output: Option<f64>,
     /// One per credential that was ever in trouble; missing ones are fine.
     lanes: Vec<Lane>,
 }
@@ -217,6 +220,13 @@ impl ProviderState {
 impl ModelState {
     fn lane(&self, credential: usize) -> Lane {
         self.lanes.get(credential).copied().unwrap_or_default()
+    }
+
+    /// Takes in what an answer used: an eighth of the difference.
+    fn learn_output(&mut self, tokens: u64) {
+        let tokens = real(tokens);
+        let average = self.output.unwrap_or(tokens);
+        self.output = Some(average + (tokens - average) / 8.0);
     }
 
     fn lane_mut(&mut self, credential: usize) -> Option<&mut Lane> {

@@ -253,6 +253,49 @@ fn a_session_moves_to_a_cheaper_target_only_if_that_saves_money() {
     assert_eq!(world.letters(&world.plan("x")), "ba");
 }
 
+#[test]
+fn least_cost_learns_how_much_a_model_writes() {
+    let price = |input: f64, output: f64| {
+        Some(Price { input, output, cache_read: None, cache_write: None })
+    };
+    let mut priced = catalog("ab").alias("x", Strategy::LeastCost, "a b", "");
+    priced.providers[0].models[0].price = price(1.0, 10.0);
+    priced.providers[1].models[0].price = price(2.0, 2.0);
+    let mut world = World::new(priced);
+    world.tokens = Tokens { input: 1_000, output: 0 };
+    assert_eq!(world.turn("x"), "ab");
+    for name in ["a/m", "b/m"] {
+        let reservation = world.begin(name).unwrap();
+        let used = Some(Tokens { input: 1_000, output: 800 });
+        world.end(reservation, Effect::Success, used);
+    }
+    assert_eq!(world.turn("x"), "ba");
+}
+
+proptest::proptest! {
+    /// No target ever leads or lags its share by a whole request per target.
+    #[test]
+    fn every_prefix_keeps_to_the_weights(weights in proptest::collection::vec(1_u32..50, 2..6)) {
+        let letters: Vec<char> = ('a'..='f').take(weights.len()).collect();
+        let targets = letters.iter().zip(&weights).map(|(letter, weight)| format!("{letter}*{weight}"));
+        let targets = targets.collect::<Vec<_>>().join(" ");
+        let names: String = letters.iter().collect();
+        let mut world = World::new(catalog(&names).alias("x", Strategy::WeightedRr, &targets, ""));
+        let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
+        let mut served = std::collections::BTreeMap::<char, f64>::new();
+        for made in 1..=200_u32 {
+            let letter = world.turn("x").chars().next().unwrap();
+            *served.entry(letter).or_default() += 1.0;
+            for (letter, weight) in letters.iter().zip(&weights) {
+                let share = f64::from(made) * f64::from(*weight) / total;
+                let off = served.get(letter).copied().unwrap_or(0.0) - share;
+                let most = f64::from(u32::try_from(weights.len()).unwrap());
+                proptest::prop_assert!(off.abs() < most, "{letter} is off by {off} after {made}");
+            }
+        }
+    }
+}
+
 fn two_keys() -> crate::catalog::Catalog {
     catalog("ab").alias("x", Strategy::Ordered, "a b", "").change("a", |provider| {
         let key = |label: &str, weight| Credential { label: label.into(), weight };

@@ -116,9 +116,10 @@ impl<'a> Planner<'a> {
             leaf.pinned = Place { credential: pin.place.credential, ..place } == pin.place;
         }
         if let Some(price) = &model.price {
-            leaf.merit.cost = Some(expected_cost(price, self.facts.tokens, 0));
+            let tokens = self.view.expected(reference, self.facts.tokens);
+            leaf.merit.cost = Some(expected_cost(price, tokens, 0));
             let cached = self.pin.filter(|_| leaf.pinned).map_or(0, |pin| pin.tokens);
-            leaf.cost_cached = Some(expected_cost(price, self.facts.tokens, cached));
+            leaf.cost_cached = Some(expected_cost(price, tokens, cached));
         }
         leaf
     }

@@ -123,7 +123,7 @@ impl State {
         let mut reservation = Reservation {
             place,
             holds: Vec::new(),
-            tokens: plan.tokens,
+            tokens: view.expected(candidate.model, plan.tokens),
             started: now,
             pin: plan.pin,
             probes: Probes::default(),
@@ -171,6 +171,12 @@ impl State {
         }
         let policy = self.circuit.clone();
         let Some(provider) = self.provider_mut(place) else { return };
+        if how.effect == Effect::Success
+            && let Some(used) = how.used
+            && let Some(model) = provider.models.get_mut(place.model)
+        {
+            model.learn_output(used.output);
+        }
         let used = how.answered.then(|| how.used.unwrap_or(reservation.tokens));
         for hold in &reservation.holds {
             let bucket = provider.buckets.get_mut(hold.bucket);

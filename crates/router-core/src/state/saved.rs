@@ -61,6 +61,7 @@ struct SavedModel {
     #[serde(flatten)]
     health: SavedHealth,
     latency: Latency,
+    output: Option<f64>,
     /// By position of the credential.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     lanes: Vec<Option<Cooldown>>,
@@ -206,6 +207,7 @@ impl SavedProvider {
                     id: m.id.clone(),
                     health: m.health.into(),
                     latency: m.latency,
+                    output: m.output,
                     lanes: m.lanes.iter().map(|lane| lane.cooldown).collect(),
                 })
                 .collect(),
@@ -223,6 +225,7 @@ impl SavedProvider {
             id: m.id,
             health: m.health.into(),
             latency: m.latency,
+            output: m.output.filter(|output| output.is_finite()),
             lanes: m
                 .lanes
                 .into_iter()

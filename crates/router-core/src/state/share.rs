@@ -81,7 +81,7 @@ impl State {
                 key,
                 span: span(&bucket.window, now),
                 bucket: bucket.clone(),
-                tokens: plan.tokens,
+                tokens: self.view(table).expected(candidate.model, plan.tokens),
                 provider: provider.id.clone(),
                 counter,
             }

@@ -298,3 +298,21 @@ fn reloading_for_ever_does_not_grow_the_state() {
     }
     assert!(world.state.providers.len() <= 2 && world.state.rotations.len() <= 2);
 }
+
+#[test]
+fn unknown_output_is_taken_to_be_average() {
+    let capped = catalog("a").change("a", |provider| {
+        provider.buckets.push(Bucket { output_tokens: Some(1_000), ..bucket("t") });
+    });
+    let mut world = World::new(capped);
+    let first = world.begin("a/m").unwrap();
+    world.end(first, Effect::Success, Some(Tokens { input: 10, output: 100 }));
+    let held: Vec<_> = (0..20).map_while(|_| world.begin("a/m").ok()).collect();
+    assert_eq!(held.len(), 9, "100 tokens used, nine times 100 reserved");
+    for reservation in held {
+        world.end(reservation, Effect::Success, Some(Tokens { input: 10, output: 20 }));
+    }
+    assert_eq!(world.state.providers[0].buckets[0].counters[0].tokens.output, 280);
+    let average = world.state.providers[0].models[0].output.unwrap();
+    assert!(average > 20.0 && average < 60.0, "{average}");
+}

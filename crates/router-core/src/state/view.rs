@@ -7,6 +7,7 @@ use crate::catalog::{AffinityPolicy, Catalog, ModelRef};
 use crate::circuit::Gate;
 use crate::cooldown::{Cooldown, Scope};
 use crate::failure::FailureClass;
+use crate::num::whole;
 use crate::time::UnixMs;
 
 /// Read-only state as one table sees it.
@@ -80,6 +81,19 @@ impl<'a> View<'a> {
         self.table.catalog()
     }
 
+    /// What a call of `model` is expected to use: `tokens`, with the output its answers have on
+    /// average where `tokens` names none.
+    pub fn expected(&self, model: ModelRef, tokens: Tokens) -> Tokens {
+        if tokens.output > 0 {
+            return tokens;
+        }
+        let average = self.table.provider(model).and_then(|place| {
+            let state = self.state.providers.get(place.slot).filter(|p| p.epoch == place.epoch)?;
+            state.models.get(*place.models.get(model.model)?)?.output
+        });
+        Tokens { output: average.map_or(0, whole), ..tokens }
+    }
+
     /// How `model` stands with a credential, both of the view's catalog, for a request that is
     /// expected to use `tokens`.
     pub fn standing(
@@ -140,6 +154,7 @@ impl<'a> View<'a> {
         let Some(provider) = self.catalog().provider(model) else { return };
         let state = self.state.providers.get(place.slot).filter(|p| p.epoch == place.epoch);
         let Some(counted_by) = place.counted_by.get(model.model) else { return };
+        let tokens = if counted_by.is_empty() { tokens } else { self.expected(model, tokens) };
         for index in counted_by {
             let (Some(bucket), Some(slot)) =
                 (provider.buckets.get(*index), place.buckets.get(*index))
