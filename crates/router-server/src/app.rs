@@ -10,12 +10,14 @@ use router_core::time::UnixMs;
 use router_store::Store;
 
 use crate::ids::Ids;
+use crate::translation::Translations;
 
 /// A config in force, and where its names stand in the state.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) config: Config,
     pub(crate) table: Table,
+    pub(crate) translations: Translations,
     /// Whether clients must present the master key.
     pub(crate) auth: bool,
 }
@@ -56,8 +58,9 @@ impl App {
 
 fn snapshot(store: &Store, config: Config, require_auth: Option<bool>) -> Snapshot {
     let table = store.install(Arc::new(config.catalog.clone()), now());
+    let translations = Translations::new(&config);
     let auth = wants_auth(&config, require_auth);
-    Snapshot { config, table, auth }
+    Snapshot { config, table, translations, auth }
 }
 
 /// Flag, then config. A server that other machines reach gets the flag set when it starts.

@@ -13,14 +13,14 @@ use http::{HeaderMap, Response};
 use router_config::Operation as Endpoint;
 use router_core::bucket::Tokens;
 use router_core::exchange::{Exchange, Refusal, RefusalKind, Step};
-use router_core::failure::FailureClass;
+use router_core::failure::{Failure, FailureClass};
 use router_core::plan::{RequestFacts, SessionKey};
 use router_core::resolve::Route;
 use router_wire::Dialect;
 use router_wire::error::{ClientError, ErrorKind, StreamPlace};
 use router_wire::peek::Found;
 
-use self::attempt::Ready;
+use self::attempt::{Ready, Words};
 use self::hold::{Driving, Holding};
 use self::relay::Relay;
 use self::settle::{End, Settling};
@@ -98,7 +98,7 @@ fn error_event(error: &ClientError, dialect: Dialect, id: RequestId, asked: &str
 
 /// Does what the core says until there is an answer or nothing left to try.
 async fn drive(job: Job) -> Result<Response<ReplyBody>, Refused> {
-    let mut native = None;
+    let mut words: Vec<(Failure, Words)> = Vec::new();
     let mut settling = start(&job);
     let mut step = settling.step();
     loop {
@@ -108,7 +108,7 @@ async fn drive(job: Job) -> Result<Response<ReplyBody>, Refused> {
                 Ok(()) => match attempt::make(&job, &mut settling, &dial).await {
                     Ok(ready) => return Ok(commit(&job, settling, ready)),
                     Err(failed) => {
-                        native = failed.native.or(native);
+                        words.extend(failed.words.map(|each| (failed.failure.clone(), *each)));
                         settling.failed(failed.failure)
                     }
                 },
@@ -117,7 +117,7 @@ async fn drive(job: Job) -> Result<Response<ReplyBody>, Refused> {
                 tokio::time::sleep(until.since(now()).max(Duration::from_millis(1))).await;
                 settling.step()
             }
-            Step::Fail(refusal) => return Err(refused(&job, &settling, &refusal, native)),
+            Step::Fail(refusal) => return Err(refused(&job, &settling, &refusal, words)),
             // The core relays only what was committed, and a commit returns above.
             Step::Relay => {
                 let error = ClientError::new(ErrorKind::Internal, "the exchange lost its answer");
@@ -176,26 +176,36 @@ fn refused(
     job: &Job,
     settling: &Settling,
     refusal: &Refusal,
-    native: Option<attempt::Native>,
+    words: Vec<(Failure, Words)>,
 ) -> Refused {
-    let mut error = ClientError::new(kind_of(refusal), refusal.message(&job.route_name));
-    error = error.with_status(refusal.status());
-    if let Some(code) = refusal.failure.as_ref().and_then(|failure| failure.code.clone()) {
-        error = error.with_code(code);
-    }
-    if let Some(seconds) = refusal.retry_after_s() {
-        error = error.with_retry_after(seconds);
-    }
     let told = refusal.failure.as_ref().filter(|_| refusal.kind == RefusalKind::Upstream);
-    // The upstream's own words are the best ones, if the client reads its dialect.
-    let native = native.filter(|native| told == Some(&native.failure));
-    let debug = job.snapshot.config.server.debug;
-    let Some(native) = native else { return error.into() };
-    let mut response = native.into_response();
-    if debug {
-        headers::add_debug(job, settling.exchange(), response.headers_mut());
+    // The upstream's own words are better than the router's.
+    let words = words.into_iter().rfind(|(failure, _)| told == Some(failure));
+    let error = match words {
+        Some((_, Words::Native { status, headers, body })) => {
+            let mut response = reply::json(status, body);
+            response.headers_mut().extend(headers);
+            if job.snapshot.config.server.debug {
+                headers::add_debug(job, settling.exchange(), response.headers_mut());
+            }
+            return Refused::native(own_words(job, refusal), response);
+        }
+        Some((_, Words::Error(error))) => error,
+        None => own_words(job, refusal),
+    };
+    match refusal.retry_after_s() {
+        Some(seconds) => error.with_retry_after(seconds).into(),
+        None => error.into(),
     }
-    Refused::native(error, response)
+}
+
+fn own_words(job: &Job, refusal: &Refusal) -> ClientError {
+    let error = ClientError::new(kind_of(refusal), refusal.message(&job.route_name));
+    let error = error.with_status(refusal.status());
+    match refusal.failure.as_ref().and_then(|failure| failure.code.clone()) {
+        Some(code) => error.with_code(code),
+        None => error,
+    }
 }
 
 fn kind_of(refusal: &Refusal) -> ErrorKind {

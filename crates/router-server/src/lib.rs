@@ -25,6 +25,7 @@ mod listen;
 pub mod reload;
 mod reply;
 mod session;
+mod translation;
 mod watch;
 mod worker;
 

@@ -2,23 +2,27 @@
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use hyper_util::client::legacy;
 use router_core::catalog::Timeouts;
 use router_core::exchange::Dial;
 use router_core::failure::{Answer, Failure, Fault, classify, classify_transport};
-use router_wire::{Usage, peek, tap};
+use router_wire::error::{ClientError, UpstreamError};
+use router_wire::{Dialect, Usage, peek, tap};
 use tokio::time::{Instant, timeout_at};
 
 use super::decode::{Encoding, accepts};
+use super::outbound::{Translated, Way};
 use super::settle::Settling;
 use super::watch::{Cut, Verdict, Watch, failure_of};
 use super::{Job, headers, outbound};
 use crate::app::now;
 use crate::client::failure::{Transport, chain, transport};
-use crate::reply::{self, ReplyBody};
+use crate::reply;
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Bytes of a whole answer at most; embeddings and pictures are the largest ones.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of an error's body that are read.
@@ -68,30 +72,29 @@ impl Ready {
 #[derive(Debug)]
 pub(crate) struct Failed {
     pub(crate) failure: Failure,
-    /// What the upstream said, where the client can read it as it is.
-    pub(crate) native: Option<Native>,
+    /// The best words for it, if there are better ones than the failure's own.
+    pub(crate) words: Option<Box<Words>>,
 }
 
-/// An upstream's error answer in the client's own dialect.
+/// How a client is told of a failure.
 #[derive(Debug)]
-pub(crate) struct Native {
-    pub(crate) failure: Failure,
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
+pub(crate) enum Words {
+    /// By the upstream's own answer, which is in the client's dialect.
+    Native { status: StatusCode, headers: HeaderMap, body: Bytes },
+    /// By this error.
+    Error(ClientError),
 }
 
-impl Native {
-    pub(crate) fn into_response(self) -> Response<ReplyBody> {
-        let mut response = reply::json(self.status, self.body);
-        response.headers_mut().extend(self.headers);
-        response
+impl Failed {
+    /// A failure of which the client is told by `error`.
+    pub(crate) fn told(failure: Failure, error: ClientError) -> Self {
+        Self { failure, words: Some(Box::new(Words::Error(error))) }
     }
 }
 
 impl From<Failure> for Failed {
     fn from(failure: Failure) -> Self {
-        Self { failure, native: None }
+        Self { failure, words: None }
     }
 }
 
@@ -100,181 +103,236 @@ pub(crate) async fn make(job: &Job, settling: &mut Settling, dial: &Dial) -> Res
     let begun = Instant::now();
     let total = dial.timeouts.total.map(|total| begun + total);
     let first = dial.timeouts.first_byte.map(|first| begun + first);
-    let response = send(job, settling, dial, earlier(first, total)).await?;
+    let plan = settling.exchange().plan();
+    let candidate = plan.candidates.get(dial.candidate).copied();
+    let unusable = || classify_transport(Fault::Misconfigured, None, "the candidate is gone");
+    let outbound = outbound::build(job, &candidate.ok_or_else(unusable)?)?;
+    let call = Call { job, way: outbound.way, timeouts: dial.timeouts };
+    let sent = job.worker.client.send(outbound.request, dial.timeouts.connect);
+    let response = match within(earlier(first, total), sent).await {
+        Some(sent) => sent.map_err(|error| unreachable_upstream(&error))?,
+        None => return Err(late().into()),
+    };
     settling.answered();
     let (head, body) = response.into_parts();
     if !head.status.is_success() {
-        return Err(refused(job, head, body, earlier(first, total)).await);
+        return Err(call.refused(head, body, earlier(first, total)).await);
     }
     if outbound::streams(job) && is_event_stream(&head.headers) {
-        return stream(job, &head.headers, body, dial.timeouts, first).await;
+        return call.stream(&head.headers, body, first).await;
     }
-    whole(job, head, body, dial.timeouts, total).await
+    call.whole(head, body, total).await
 }
 
-async fn send(
-    job: &Job,
-    settling: &Settling,
-    dial: &Dial,
-    deadline: Option<Instant>,
-) -> Result<Response<Incoming>, Failure> {
-    let candidate = settling.exchange().plan().candidates.get(dial.candidate);
-    let unusable = || classify_transport(Fault::Misconfigured, None, "the candidate is gone");
-    let request = outbound::build(job, candidate.ok_or_else(unusable)?)?;
-    let sent = within(deadline, job.worker.client.send(request, dial.timeouts.connect)).await;
-    let Some(sent) = sent else {
-        return Err(classify_transport(
-            Fault::Timeout,
-            None,
-            "the upstream did not answer in time",
-        ));
+fn late() -> Failure {
+    classify_transport(Fault::Timeout, None, "the upstream did not answer in time")
+}
+
+fn unreachable_upstream(error: &legacy::Error) -> Failure {
+    let fault = match transport(error) {
+        Transport::Connect | Transport::Dns => Fault::Connect,
+        Transport::ConnectTimeout => Fault::ConnectTimeout,
+        Transport::Tls => Fault::Tls,
+        Transport::Closed => Fault::Reset,
+        Transport::Protocol => Fault::Garbled,
     };
-    sent.map_err(|error| {
-        let fault = match transport(&error) {
-            Transport::Connect | Transport::Dns => Fault::Connect,
-            Transport::ConnectTimeout => Fault::ConnectTimeout,
-            Transport::Tls => Fault::Tls,
-            Transport::Closed => Fault::Reset,
-            Transport::Protocol => Fault::Garbled,
-        };
-        let message = format!("cannot reach the upstream: {}", chain(&error));
-        classify_transport(fault, None, &message)
-    })
+    let message = format!("cannot reach the upstream: {}", chain(error));
+    classify_transport(fault, None, &message)
 }
 
-/// The upstream answered with something other than success.
-async fn refused(
-    job: &Job,
-    head: http::response::Parts,
-    body: Incoming,
-    deadline: Option<Instant>,
-) -> Failed {
-    if head.status.is_redirection() || head.status.is_informational() {
-        let message = format!("the upstream answered {}: redirects are not followed", head.status);
-        let failure =
-            classify_transport(Fault::Misconfigured, Some(head.status.as_u16()), &message);
-        return failure.into();
+/// A call under way.
+struct Call<'a> {
+    job: &'a Job,
+    way: Way,
+    timeouts: Timeouts,
+}
+
+impl Call<'_> {
+    /// The upstream answered with something other than success.
+    async fn refused(
+        self,
+        head: http::response::Parts,
+        body: Incoming,
+        deadline: Option<Instant>,
+    ) -> Failed {
+        let status = head.status.as_u16();
+        if head.status.is_redirection() || head.status.is_informational() {
+            let message =
+                format!("the upstream answered {}: redirects are not followed", head.status);
+            return classify_transport(Fault::Misconfigured, Some(status), &message).into();
+        }
+        let body = within(deadline, collect(body, ERROR_BYTES_MAX)).await;
+        let body = body.and_then(Result::ok).unwrap_or_default();
+        let plain = Encoding::of(&head.headers).decode(&body, ERROR_BYTES_MAX).unwrap_or_default();
+        let failure = classified(&head, &plain).unwrap_or_else(|| {
+            classify_transport(Fault::Garbled, Some(status), "unexpected status")
+        });
+        let native = matches!(self.way, Way::Native) && is_native(self.job, &plain);
+        let words = if native {
+            let headers = headers::to_client(&head.headers);
+            Words::Native { status: head.status, headers, body: plain }
+        } else {
+            Words::Error(UpstreamError::read(status, &plain).to_client_error())
+        };
+        Failed { failure, words: Some(Box::new(words)) }
     }
-    let body = within(deadline, collect(body, ERROR_BYTES_MAX)).await;
-    let body = body.and_then(Result::ok).unwrap_or_default();
-    let plain = Encoding::of(&head.headers).decode(&body, ERROR_BYTES_MAX).unwrap_or_default();
-    let failure = classified(&head, &plain).unwrap_or_else(|| {
-        classify_transport(Fault::Garbled, Some(head.status.as_u16()), "unexpected status")
-    });
-    let readable = job.native_only || is_native(job, &plain);
-    let native = readable.then(|| Native {
-        failure: failure.clone(),
-        status: head.status,
-        headers: headers::to_client(&head.headers),
-        body: plain,
-    });
-    Failed { failure, native }
+
+    /// A whole answer, proved to be one.
+    async fn whole(
+        self,
+        head: http::response::Parts,
+        body: Incoming,
+        total: Option<Instant>,
+    ) -> Result<Ready, Failed> {
+        let body = within(total, collect_paced(body, self.timeouts)).await;
+        let body = body.unwrap_or(Err(Cut::Idle)).map_err(|cut| failure_of(&cut))?;
+        let garbled =
+            |what: &str| classify_transport(Fault::Garbled, Some(head.status.as_u16()), what);
+        let plain = Encoding::of(&head.headers).decode(&body, ANSWER_BYTES_MAX);
+        let plain = plain.ok_or_else(|| {
+            garbled("the upstream's answer is encoded in a way the router cannot read")
+        })?;
+        if let Some(failure) = classified(&head, &plain) {
+            return Err(failure.into());
+        }
+        if peek::peek(&plain).is_err() && !plain.starts_with(b"[") {
+            return Err(garbled("the upstream's answer is not a JSON object").into());
+        }
+        match self.way {
+            Way::Native => Ok(native_whole(self.job, &head, body, plain)),
+            Way::Translated(translated) if self.job.stream => {
+                replayed(self.job, &head.headers, &plain, *translated, self.timeouts)
+            }
+            Way::Translated(translated) => translated_whole(&head, &plain, *translated),
+        }
+    }
+
+    /// A stream, held until its first meaningful output.
+    async fn stream(
+        self,
+        upstream: &HeaderMap,
+        mut body: Incoming,
+        first: Option<Instant>,
+    ) -> Result<Ready, Failed> {
+        if Encoding::of(upstream) != Encoding::Identity {
+            let message = "the upstream compressed a stream although it was asked not to";
+            return Err(classify_transport(Fault::Garbled, Some(200), message).into());
+        }
+        let policy = &self.job.snapshot.config.catalog.routing.stream;
+        let give_up_holding = Instant::now() + policy.hold;
+        let mut held = BytesMut::new();
+        let mut first = first;
+        let timeouts = self.timeouts;
+        let headers = stream_headers(upstream, &self.way);
+        let mut watch = Watch::new(self.job, self.way);
+        loop {
+            let idle = timeouts.idle.map(|idle| Instant::now() + idle);
+            // The first byte has its own limit; after it silence is what counts.
+            let Some(frame) = within(first.take().or(idle), body.frame()).await else {
+                return Err(failure_of(&Cut::Idle).into());
+            };
+            let cut = match frame {
+                Some(Ok(frame)) => {
+                    let Ok(piece) = frame.into_data() else { continue };
+                    let events = watch.push(piece);
+                    let waits = held.len() + events.len() < policy.hold_bytes
+                        && Instant::now() < give_up_holding;
+                    match watch.verdict() {
+                        Verdict::Fail(failed) => return Err(*failed),
+                        Verdict::Hold if waits => {
+                            held.extend_from_slice(&events);
+                            continue;
+                        }
+                        Verdict::Hold | Verdict::Commit => {}
+                    }
+                    let held = join(held, events);
+                    let upstream = Some(body);
+                    let stream = Streaming { headers, held, upstream, watch, timeouts };
+                    return Ok(Ready::Stream(Box::new(stream)));
+                }
+                Some(Err(error)) => Cut::Broken(chain(&error)),
+                None => Cut::Closed,
+            };
+            let last = watch.end_uncommitted(&cut)?;
+            let held = join(held, last);
+            let stream = Streaming { headers, held, upstream: None, watch, timeouts };
+            return Ok(Ready::Stream(Box::new(stream)));
+        }
+    }
 }
 
 /// Whether an error's body is one that clients of the inbound dialect can read.
 fn is_native(job: &Job, body: &[u8]) -> bool {
     peek::find(body, "error").is_some_and(|error| error.starts_with(b"{"))
-        && (job.dialect != router_wire::Dialect::Anthropic || peek::find(body, "type").is_some())
+        && (job.dialect != Dialect::Anthropic || peek::find(body, "type").is_some())
 }
 
-fn classified(head: &http::response::Parts, body: &[u8]) -> Option<Failure> {
-    let status = head.status.as_u16();
-    let look_up = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
-    classify(&Answer { status, headers: &look_up, body }, now())
-}
-
-/// A whole answer, proved to be one.
-async fn whole(
-    job: &Job,
-    head: http::response::Parts,
-    body: Incoming,
-    timeouts: Timeouts,
-    total: Option<Instant>,
-) -> Result<Ready, Failed> {
-    let status = head.status.as_u16();
-    let body = within(total, collect_paced(body, timeouts)).await;
-    let body = body.unwrap_or(Err(Cut::Idle)).map_err(|cut| failure_of(&cut))?;
-    let encoding = Encoding::of(&head.headers);
-    let garbled = |message: &str| classify_transport(Fault::Garbled, Some(status), message);
-    let Some(plain) = encoding.decode(&body, ANSWER_BYTES_MAX) else {
-        return Err(
-            garbled("the upstream's answer is encoded in a way the router cannot read").into()
-        );
-    };
-    if let Some(failure) = classified(&head, &plain) {
-        return Err(failure.into());
-    }
-    if peek::peek(&plain).is_err() {
-        return Err(garbled("the upstream's answer is not a JSON object").into());
-    }
+/// The upstream's answer as it is, but for an encoding that the client cannot read.
+fn native_whole(job: &Job, head: &http::response::Parts, body: Bytes, plain: Bytes) -> Ready {
     let usage = Some(tap::usage_of_body(job.dialect, &plain)).filter(|usage| !usage.is_empty());
     let mut headers = headers::to_client(&head.headers);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_TYPE, JSON);
     let declared = head.headers.get(CONTENT_ENCODING);
-    let passes = declared.and_then(|value| value.to_str().ok());
-    let body = match (declared, passes.is_some_and(|name| accepts(&job.headers, name))) {
+    let readable = declared.and_then(|value| value.to_str().ok());
+    let body = match (declared, readable.is_some_and(|name| accepts(&job.headers, name))) {
         (Some(encoding), true) => {
             headers.insert(CONTENT_ENCODING, encoding.clone());
             body
         }
         _ => plain,
     };
-    Ok(Ready::Whole(Box::new(Whole { status: head.status, headers, body, usage })))
+    Ready::Whole(Box::new(Whole { status: head.status, headers, body, usage }))
 }
 
-/// A stream, held until its first meaningful output.
-async fn stream(
+fn translated_whole(
+    head: &http::response::Parts,
+    plain: &[u8],
+    mut translated: Translated,
+) -> Result<Ready, Failed> {
+    let mut body = Vec::with_capacity(plain.len() + 512);
+    let answer = translated.session.response(plain, &mut body).map_err(|error| {
+        let message = error.message.clone();
+        Failed::told(classify_transport(Fault::Garbled, Some(502), &message), *error)
+    })?;
+    let mut headers = headers::to_client(&head.headers);
+    headers.insert(CONTENT_TYPE, JSON);
+    headers::add_losses(translated.losses.iter().chain(&answer.losses), &mut headers);
+    let usage = Some(answer.usage);
+    let whole = Whole { status: StatusCode::OK, headers, body: body.into(), usage };
+    Ok(Ready::Whole(Box::new(whole)))
+}
+
+/// A whole answer where a stream was asked for, as the stream it would have been.
+fn replayed(
     job: &Job,
     upstream: &HeaderMap,
-    mut body: Incoming,
+    plain: &Bytes,
+    translated: Translated,
     timeouts: Timeouts,
-    first: Option<Instant>,
 ) -> Result<Ready, Failed> {
-    if Encoding::of(upstream) != Encoding::Identity {
-        let message = "the upstream compressed a stream although it was asked not to";
-        return Err(classify_transport(Fault::Garbled, Some(200), message).into());
-    }
-    let policy = &job.snapshot.config.catalog.routing.stream;
-    let give_up_holding = Instant::now() + policy.hold;
-    let mut watch = Watch::new(job.dialect, job.id.to_string(), job.asked.clone());
-    let mut held = BytesMut::new();
-    let mut first = first;
+    let way = Way::Translated(Box::new(translated));
+    let headers = stream_headers(upstream, &way);
+    let mut watch = Watch::new(job, way);
+    let events = watch.push(plain.clone());
+    let last = watch.end_uncommitted(&Cut::Closed)?;
+    let held = join(BytesMut::from(events), last);
+    let stream = Streaming { headers, held, upstream: None, watch, timeouts };
+    Ok(Ready::Stream(Box::new(stream)))
+}
+
+fn stream_headers(upstream: &HeaderMap, way: &Way) -> HeaderMap {
     let mut headers = headers::to_client(upstream);
     reply::stream_headers(&mut headers);
-    loop {
-        let idle = timeouts.idle.map(|idle| Instant::now() + idle);
-        // The first byte has its own limit; after it silence is what counts.
-        let Some(frame) = within(first.take().or(idle), body.frame()).await else {
-            return Err(failure_of(&Cut::Idle).into());
-        };
-        let cut = match frame {
-            Some(Ok(frame)) => {
-                let Ok(piece) = frame.into_data() else { continue };
-                let events = watch.push(piece);
-                match watch.verdict() {
-                    Verdict::Fail(failure) => return Err(failure.into()),
-                    Verdict::Hold
-                        if held.len() + events.len() < policy.hold_bytes
-                            && Instant::now() < give_up_holding =>
-                    {
-                        held.extend_from_slice(&events);
-                        continue;
-                    }
-                    Verdict::Hold | Verdict::Commit => {}
-                }
-                let held = join(held, events);
-                let upstream = Some(body);
-                let stream = Streaming { headers, held, upstream, watch, timeouts };
-                return Ok(Ready::Stream(Box::new(stream)));
-            }
-            Some(Err(error)) => Cut::Broken(chain(&error)),
-            None => Cut::Closed,
-        };
-        let last = watch.end_uncommitted(&cut)?;
-        let held = join(held, last);
-        let stream = Streaming { headers, held, upstream: None, watch, timeouts };
-        return Ok(Ready::Stream(Box::new(stream)));
+    if let Way::Translated(translated) = way {
+        headers::add_losses(&translated.losses, &mut headers);
     }
+    headers
+}
+
+fn classified(head: &http::response::Parts, body: &[u8]) -> Option<Failure> {
+    let status = head.status.as_u16();
+    let look_up = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+    classify(&Answer { status, headers: &look_up, body }, now())
 }
 
 fn join(mut held: BytesMut, events: Bytes) -> Bytes {

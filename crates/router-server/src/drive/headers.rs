@@ -4,6 +4,7 @@ use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue};
 use router_core::exchange::{AttemptRecord, Exchange};
 use router_wire::Dialect;
+use router_wire::canonical::Loss;
 
 use super::Job;
 
@@ -33,16 +34,19 @@ const TO_CLIENT: [HeaderName; 6] = [
 /// Families of upstream headers that pass to the client: its rate limits there.
 const TO_CLIENT_PREFIXES: [&str; 2] = ["x-ratelimit-", "anthropic-ratelimit-"];
 
+/// What a translation could not carry.
+const LOSS: HeaderName = HeaderName::from_static("x-llm-router-loss");
 /// Characters of one debug header at most.
 const DEBUG_CHARS_MAX: usize = 512;
 /// Candidates or attempts listed in one debug header at most.
 const DEBUG_ITEMS_MAX: usize = 8;
 
 /// Adds the client's headers to what config says about the provider; config wins, but for the
-/// version and the beta features, which belong to the client's body.
+/// version and the beta features, which belong to the client's body and pass with it only where
+/// the upstream is `native`: speaks the client's dialect.
 pub(super) fn to_upstream(
     job: &Job,
-    dialect: Dialect,
+    native: bool,
     allows_beta: impl Fn(&str) -> bool,
     headers: &mut HeaderMap,
 ) {
@@ -56,14 +60,17 @@ pub(super) fn to_upstream(
         headers.insert(header::USER_AGENT, USER_AGENT);
     }
     headers.insert(header::ACCEPT_ENCODING, accepted_encoding(job));
-    if dialect == Dialect::Anthropic {
+    if !native {
+        return;
+    }
+    if job.dialect == Dialect::Anthropic {
         if let Some(version) = job.headers.get(ANTHROPIC_VERSION) {
             headers.insert(ANTHROPIC_VERSION, version.clone());
         } else if !headers.contains_key(ANTHROPIC_VERSION) {
             headers.insert(ANTHROPIC_VERSION, ANTHROPIC_VERSION_DEFAULT);
         }
         merge_beta(job, allows_beta, headers);
-    } else if dialect != Dialect::Gemini
+    } else if job.dialect != Dialect::Gemini
         && let Some(value) = job.headers.get(OPENAI_BETA)
     {
         headers.entry(OPENAI_BETA).or_insert_with(|| value.clone());
@@ -106,6 +113,21 @@ pub(super) fn to_client(upstream: &HeaderMap) -> HeaderMap {
         }
     }
     headers
+}
+
+/// How many things a translation lost, and which, if it lost any.
+pub(super) fn add_losses<'a>(losses: impl IntoIterator<Item = &'a Loss>, headers: &mut HeaderMap) {
+    let codes: std::collections::BTreeSet<&str> =
+        losses.into_iter().map(|loss| loss.code.as_ref()).collect();
+    if codes.is_empty() {
+        return;
+    }
+    let listed: Vec<_> = codes.iter().copied().collect();
+    let text: String =
+        format!("{}; {}", codes.len(), listed.join(", ")).chars().take(DEBUG_CHARS_MAX).collect();
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        headers.insert(LOSS, value);
+    }
 }
 
 /// How the request was routed, for whoever debugs it.

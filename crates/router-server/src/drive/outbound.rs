@@ -1,19 +1,47 @@
-//! The request one candidate gets.
+//! The request one candidate gets: the client's own bytes, or their translation.
 
 use bytes::Bytes;
-use http::{Method, Request, Uri};
+use http::header::HeaderName;
+use http::{HeaderValue, Method, Request, Uri};
 use router_config::{Operation as Endpoint, Upstream};
 use router_core::failure::{Failure, FailureClass};
 use router_core::plan::Candidate;
 use router_wire::Dialect;
+use router_wire::canonical::Loss;
 use router_wire::peek::Peek;
 use router_wire::splice::{Part, Splice};
+use router_wire::translate::{RequestExtra, Session, Target, TranslateError, translate_request};
 
+use super::attempt::Failed;
 use super::{Job, headers};
+use crate::app::now;
 use crate::client::body::OutboundBody;
 
-/// Builds the request for `candidate`; what is in the way is the provider's configuration.
-pub(super) fn build(job: &Job, candidate: &Candidate) -> Result<Request<OutboundBody>, Failure> {
+/// A request, and how its answer gets back to the client.
+#[derive(Debug)]
+pub(super) struct Outbound {
+    pub(super) request: Request<OutboundBody>,
+    pub(super) way: Way,
+}
+
+/// How an answer becomes the client's.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// It is in the client's dialect already.
+    Native,
+    /// It is translated.
+    Translated(Box<Translated>),
+}
+
+/// A translated request: what its answer needs, and what it lost.
+#[derive(Debug)]
+pub(super) struct Translated {
+    pub(super) session: Session,
+    pub(super) losses: Vec<Loss>,
+}
+
+/// Builds the request for `candidate`.
+pub(super) fn build(job: &Job, candidate: &Candidate) -> Result<Outbound, Failed> {
     let misconfigured = |what: String| Failure::new(FailureClass::Misconfigured, what);
     let config = &job.snapshot.config;
     let provider = config.upstreams.get(candidate.model.provider);
@@ -24,17 +52,30 @@ pub(super) fn build(job: &Job, candidate: &Candidate) -> Result<Request<Outbound
     })?;
     let added = provider.headers(candidate.dialect, candidate.credential);
     let mut added = added.map_err(misconfigured)?;
-    headers::to_upstream(job, candidate.dialect, |beta| provider.allows_beta(beta), &mut added);
-    let mut request = Request::new(body(job, model));
+    let native = candidate.dialect == job.dialect;
+    headers::to_upstream(job, native, |beta| provider.allows_beta(beta), &mut added);
+    let (body, way) = if native {
+        (spliced(job, model), Way::Native)
+    } else {
+        let outbound = translated(job, candidate, model).map_err(|error| untranslatable(&error))?;
+        for (name, value) in outbound.headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                added.insert(HeaderName::from_static(name), value);
+            }
+        }
+        let way = Translated { session: outbound.session, losses: outbound.losses };
+        (OutboundBody::new([outbound.body.into()]), Way::Translated(Box::new(way)))
+    };
+    let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
     *request.headers_mut() = added;
-    Ok(request)
+    Ok(Outbound { request, way })
 }
 
 fn address(job: &Job, provider: &Upstream, dialect: Dialect, model: &str) -> Option<Uri> {
     let uri = provider.endpoint(dialect, job.endpoint, model)?;
-    let wants_beta = job.beta && dialect == Dialect::Anthropic;
+    let wants_beta = job.beta && dialect == Dialect::Anthropic && dialect == job.dialect;
     if !wants_beta || uri.query().is_some_and(|query| query.contains("beta=")) {
         return Some(uri);
     }
@@ -43,7 +84,7 @@ fn address(job: &Job, provider: &Upstream, dialect: Dialect, model: &str) -> Opt
 }
 
 /// The client's bytes, with the upstream's name of the model in place of the client's.
-fn body(job: &Job, model: &str) -> OutboundBody {
+fn spliced(job: &Job, model: &str) -> OutboundBody {
     let peek = Peek::of(&job.body, &job.found);
     // Gemini names the model in the path, and only there.
     if job.dialect == Dialect::Gemini {
@@ -54,6 +95,45 @@ fn body(job: &Job, model: &str) -> OutboundBody {
         Part::Original(range) => job.body.slice(range),
         Part::New(bytes) => Bytes::from(bytes),
     }))
+}
+
+fn translated(
+    job: &Job,
+    candidate: &Candidate,
+    model: &str,
+) -> Result<router_wire::translate::Outbound, TranslateError> {
+    let translations = &job.snapshot.translations;
+    let options = translations.options(&job.route, candidate.model);
+    let target = Target {
+        dialect: candidate.dialect,
+        model,
+        facts: translations.facts(candidate.model),
+        options: &options,
+    };
+    let asked = Some(job.asked.as_str()).filter(|asked| !asked.is_empty());
+    let in_path = job.dialect == Dialect::Gemini;
+    let session = ["x-claude-code-session-id", "session-id", "thread-id", "x-session-affinity"];
+    let session = session.iter().find_map(|name| job.headers.get(*name)?.to_str().ok());
+    let extra = RequestExtra {
+        model: asked.filter(|_| in_path),
+        stream: in_path && job.stream,
+        session,
+        model_shown: Some(asked.unwrap_or(&job.route_name)),
+        now_s: now().0 / 1_000,
+        kept: &[],
+    };
+    translate_request(job.dialect, &job.body, &extra, &target)
+}
+
+/// What cannot be carried to one dialect may fit another candidate; what cannot be read fits none.
+fn untranslatable(error: &TranslateError) -> Failed {
+    let class = match error {
+        TranslateError::Malformed { .. } => FailureClass::Rejected,
+        TranslateError::Refused { .. }
+        | TranslateError::Strict(_)
+        | TranslateError::ThreadNotFound => FailureClass::Unsupported,
+    };
+    Failed::told(Failure::new(class, error.to_string()), error.to_client_error())
 }
 
 /// Whether the endpoint answers with a stream of events when it is asked to.
