@@ -105,3 +105,8 @@ fn messages_requests_are_translated_as_agreed() {
 fn gemini_requests_are_translated_as_agreed() {
     check(Dialect::Gemini);
 }
+
+#[test]
+fn chat_requests_are_translated_as_agreed() {
+    check(Dialect::OpenaiChat);
+}
