@@ -31,6 +31,7 @@ mod older;
 mod reserve;
 mod saved;
 mod share;
+mod status;
 mod table;
 mod view;
 
@@ -38,6 +39,7 @@ pub use clear::Held;
 pub use reserve::{Effect, Refused, Reservation, Settlement};
 pub use saved::Saved;
 pub use share::Claim;
+pub use status::{BucketStatus, CapStatus, ModelStatus, ProviderStatus};
 pub use table::Table;
 pub use view::{Block, BlockReason, Standing, View};
 

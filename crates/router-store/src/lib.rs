@@ -14,6 +14,8 @@ use router_core::resolve::Route;
 use router_core::state::{Refused, Reservation, Settlement, State, Table};
 use router_core::time::UnixMs;
 
+mod inspect;
+
 /// Calls between two clean-ups of what has expired.
 const PRUNE_EVERY: u32 = 1_024;
 
