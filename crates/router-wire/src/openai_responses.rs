@@ -8,3 +8,5 @@
 //! `status` of an item in the history says only that it is over. Neither is a loss.
 
 pub mod request;
+pub mod response;
+pub mod stream;

@@ -83,7 +83,7 @@ impl UpstreamError {
         if let Some(status) = self.code.as_ref().and_then(numeric) {
             return status;
         }
-        [self.kind.as_deref(), self.code.as_deref()]
+        [self.code.as_deref(), self.kind.as_deref()]
             .into_iter()
             .flatten()
             .find_map(status_of_name)
@@ -184,14 +184,18 @@ fn is_status(code: &str) -> bool {
 
 fn status_of_name(name: &str) -> Option<u16> {
     Some(match name {
-        "invalid_request_error" | "INVALID_ARGUMENT" | "FAILED_PRECONDITION" => 400,
+        "invalid_request_error"
+        | "invalid_prompt"
+        | "invalid_encrypted_content"
+        | "INVALID_ARGUMENT"
+        | "FAILED_PRECONDITION" => 400,
         "authentication_error" | "invalid_api_key" | "UNAUTHENTICATED" => 401,
         "billing_error" | "insufficient_quota" => 402,
         "permission_error" | "PERMISSION_DENIED" => 403,
         "not_found_error" | "model_not_found" | "NOT_FOUND" => 404,
         "rate_limit_error" | "rate_limit_exceeded" | "RESOURCE_EXHAUSTED" => 429,
         "api_error" | "server_error" | "INTERNAL" => 500,
-        "overloaded" | "UNAVAILABLE" => 503,
+        "overloaded" | "server_is_overloaded" | "slow_down" | "UNAVAILABLE" => 503,
         "overloaded_error" => 529,
         "timeout_error" | "timeout" | "DEADLINE_EXCEEDED" => 504,
         _ => return None,

@@ -9,6 +9,9 @@ mod write;
 mod write_items;
 mod write_tools;
 
+pub(crate) use hosted::{function_name, input as hosted_input, mark_redacted, write_hosted_call};
+pub(crate) use items::{joined, tool_input};
+pub(crate) use parts::{Keep, citation, citations, content};
 pub use read::read;
 pub use write::write;
 

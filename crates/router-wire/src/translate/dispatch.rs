@@ -43,7 +43,8 @@ pub(super) fn read_response<'a>(
     match session.outbound {
         Dialect::Anthropic => anthropic::response::read(body, losses),
         Dialect::OpenaiChat => openai_chat::response::read(body, losses),
-        other => Err(not_built(other)),
+        Dialect::OpenaiResponses => openai_responses::response::read(body, session, losses),
+        other @ Dialect::Gemini => Err(not_built(other)),
     }
 }
 
@@ -56,16 +57,18 @@ pub(super) fn write_response(
     match session.inbound {
         Dialect::Anthropic => anthropic::response::write(response, session, losses, out),
         Dialect::OpenaiChat => openai_chat::response::write(response, session, losses, out),
-        Dialect::OpenaiResponses | Dialect::Gemini => {}
+        Dialect::OpenaiResponses => {
+            openai_responses::response::write(response, session, losses, out);
+        }
+        Dialect::Gemini => {}
     }
 }
 
 /// Members of the request that the client's dialect repeats in its answers.
-pub(super) const fn echo(inbound: Dialect, _request: &Request<'_>) -> String {
+pub(super) fn echo(inbound: Dialect, body: &str) -> String {
     match inbound {
-        Dialect::Anthropic | Dialect::OpenaiChat | Dialect::OpenaiResponses | Dialect::Gemini => {
-            String::new()
-        }
+        Dialect::OpenaiResponses => openai_responses::response::echo(body),
+        Dialect::Anthropic | Dialect::OpenaiChat | Dialect::Gemini => String::new(),
     }
 }
 
@@ -78,6 +81,7 @@ fn not_built(dialect: Dialect) -> JsonError {
 pub(super) enum Reader {
     Anthropic(anthropic::stream::Reader),
     OpenaiChat(openai_chat::stream::Reader),
+    OpenaiResponses(openai_responses::stream::Reader),
 }
 
 impl Reader {
@@ -85,7 +89,10 @@ impl Reader {
         match session.outbound {
             Dialect::Anthropic => Some(Self::Anthropic(anthropic::stream::Reader::default())),
             Dialect::OpenaiChat => Some(Self::OpenaiChat(openai_chat::stream::Reader::default())),
-            Dialect::OpenaiResponses | Dialect::Gemini => None,
+            Dialect::OpenaiResponses => {
+                Some(Self::OpenaiResponses(openai_responses::stream::Reader::new(session)))
+            }
+            Dialect::Gemini => None,
         }
     }
 
@@ -98,6 +105,7 @@ impl Reader {
         match self {
             Self::Anthropic(reader) => reader.event(name, data, sink),
             Self::OpenaiChat(reader) => reader.event(name, data, sink),
+            Self::OpenaiResponses(reader) => reader.event(name, data, sink),
         }
     }
 }
@@ -105,16 +113,18 @@ impl Reader {
 /// Writes the events of one client stream.
 #[derive(Debug)]
 pub(super) enum Writer {
-    Anthropic(anthropic::stream::Writer),
-    OpenaiChat(openai_chat::stream::Writer),
+    Anthropic(Box<anthropic::stream::Writer>),
+    OpenaiChat(Box<openai_chat::stream::Writer>),
+    OpenaiResponses(Box<openai_responses::stream::Writer>),
 }
 
 impl Writer {
     pub(super) fn new(session: &Session) -> Option<Self> {
         match session.inbound {
-            Dialect::Anthropic => Some(Self::Anthropic(anthropic::stream::Writer::default())),
-            Dialect::OpenaiChat => Some(Self::OpenaiChat(openai_chat::stream::Writer::default())),
-            Dialect::OpenaiResponses | Dialect::Gemini => None,
+            Dialect::Anthropic => Some(Self::Anthropic(Box::default())),
+            Dialect::OpenaiChat => Some(Self::OpenaiChat(Box::default())),
+            Dialect::OpenaiResponses => Some(Self::OpenaiResponses(Box::default())),
+            Dialect::Gemini => None,
         }
     }
 
@@ -122,6 +132,7 @@ impl Writer {
         match self {
             Self::Anthropic(writer) => writer.event(session, event, out),
             Self::OpenaiChat(writer) => writer.event(session, event, out),
+            Self::OpenaiResponses(writer) => writer.event(session, event, out),
         }
     }
 
@@ -129,13 +140,14 @@ impl Writer {
         match self {
             Self::Anthropic(writer) => writer.ping(out),
             Self::OpenaiChat(writer) => writer.ping(out),
+            Self::OpenaiResponses(writer) => writer.ping(out),
         }
     }
 
     /// What an error event must repeat of the stream so far.
-    pub(super) const fn place<'a>(
+    pub(super) fn place<'a>(
         &'a self,
-        _session: &'a Session,
+        session: &'a Session,
         request_id: &'a str,
     ) -> StreamPlace<'a> {
         match self {
@@ -146,6 +158,7 @@ impl Writer {
                 created_s: 0,
                 sequence_number: 0,
             },
+            Self::OpenaiResponses(writer) => writer.place(session, request_id),
         }
     }
 }

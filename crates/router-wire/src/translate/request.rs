@@ -47,7 +47,7 @@ pub fn translate_request(
         input_estimate: crate::estimate::input_tokens(&request),
         vendor: target.facts.vendor.clone(),
         family: target.facts.family.clone(),
-        echo: dispatch::echo(inbound, &request),
+        echo: dispatch::echo(inbound, text),
     };
     request.stream = session.stream;
     let fitted = fit::fit(&mut request, inbound, extra, target, &mut losses).map_err(refused)?;

@@ -56,7 +56,7 @@ pub(crate) fn function_name(item: &str) -> &'static str {
 }
 
 /// The function's arguments that say the same as a hosted call's action.
-pub(super) fn input<'a>(item: &str, action: Raw<'a>) -> Result<Json<'a>, JsonError> {
+pub(crate) fn input<'a>(item: &str, action: Raw<'a>) -> Result<Json<'a>, JsonError> {
     if action.kind() != Kind::Object {
         return Err(JsonError::new(action.at(), "expected an object"));
     }
@@ -229,7 +229,7 @@ pub(super) fn unmark(opaque: Opaque<'_>) -> (Opaque<'_>, bool) {
 
 /// The members of a hosted call item, but `id` and `status`. `input` are the function's arguments
 /// as JSON text.
-pub(crate) fn write_call(item: &mut Object<'_>, kind: &str, call_id: &Str<'_>, input: &str) {
+pub(crate) fn write_hosted_call(item: &mut Object<'_>, kind: &str, call_id: &Str<'_>, input: &str) {
     item.text("type", kind).str("call_id", call_id);
     match kind {
         "apply_patch_call" => drop(item.raw("operation", input)),
@@ -248,4 +248,9 @@ pub(crate) fn write_call(item: &mut Object<'_>, kind: &str, call_id: &Str<'_>, i
         }
         _ => drop(item.raw("action", input)),
     }
+}
+/// The state with the mark of withheld thinking, for `unmark` to find.
+pub(crate) fn mark_redacted<'a>(opaque: &Opaque<'a>) -> Opaque<'a> {
+    let family = opaque.family.as_deref().unwrap_or_default();
+    Opaque { family: Some(Cow::Owned(format!("{family}{REDACTED}"))), ..opaque.clone() }
 }

@@ -317,7 +317,7 @@ const fn is_message(part: &Part<'_>) -> bool {
 fn write_call(call: &ToolCall<'_>, mut item: Object<'_>) {
     let ToolCall { id, name, namespace, input, custom, hosted } = call;
     if let (Some(kind), ToolInput::Json(json)) = (hosted, input) {
-        hosted::write_call(&mut item, kind, id, json.text());
+        hosted::write_hosted_call(&mut item, kind, id, json.text());
         item.end();
         return;
     }
