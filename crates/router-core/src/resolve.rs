@@ -170,7 +170,13 @@ fn bare(catalog: &Catalog, name: &str, is: impl Fn(&Model) -> bool) -> Vec<Model
     if name.is_empty() {
         return Vec::new();
     }
-    catalog.models().filter(|model| catalog.model(*model).is_some_and(&is)).collect()
+    let mut matches = Vec::new();
+    for (provider, offered) in catalog.providers.iter().enumerate() {
+        for (model, _) in offered.models.iter().enumerate().filter(|(_, model)| is(model)) {
+            matches.push(ModelRef { provider, model });
+        }
+    }
+    matches
 }
 
 /// Names the client may have meant, nearest first.

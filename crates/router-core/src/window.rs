@@ -67,7 +67,7 @@ pub(crate) fn local_span(window: &Window, ms: i64) -> (i64, i64) {
         WindowUnit::Week => fixed(7 * DAY, FIRST_MONDAY),
         WindowUnit::Month => {
             let month = month_of(ms.div_euclid(DAY)).div_euclid(size) * size;
-            (first_day(month) * DAY, first_day(month + size) * DAY)
+            (first_day(month).saturating_mul(DAY), first_day(month + size).saturating_mul(DAY))
         }
     }
 }

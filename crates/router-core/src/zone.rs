@@ -38,7 +38,8 @@ fn hold(span: Span, now: UnixMs) -> Span {
     } else if now < span.start {
         Span { start: now, end: span.start }
     } else {
-        Span { start: span.start, end: UnixMs(now.0 + (span.end.0 - span.start.0).max(1)) }
+        let length = span.end.0.saturating_sub(span.start.0).max(1);
+        Span { start: span.start, end: UnixMs(now.0.saturating_add(length)) }
     }
 }
 

@@ -66,3 +66,19 @@ fn a_moment_always_lies_in_its_span_and_the_next_span_follows() {
         }
     }
 }
+
+proptest::proptest! {
+    /// No size, moment or zone is too odd to be counted in.
+    #[test]
+    fn every_window_has_a_span(unit in 0_usize..6, size: u32, now: u64, zoned: bool) {
+        use WindowUnit::{Day, Hour, Minute, Month, Second, Week};
+        let unit = [Second, Minute, Hour, Day, Week, Month][unit];
+        let window = window(unit, size, zoned.then_some("Asia/Kathmandu"));
+        let now = UnixMs(now >> 3);
+        let found = span(&window, now);
+        proptest::prop_assert!(found.start <= found.end);
+        if now.0 < 4_000_000_000_000 {
+            proptest::prop_assert!(found.holds(now), "{window:?} at {now:?}: {found:?}");
+        }
+    }
+}

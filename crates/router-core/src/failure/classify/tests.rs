@@ -240,3 +240,29 @@ fn faults_of_requests_never_cool_anything_down() {
         assert_eq!((treatment.cooldown(&policy, asked), treatment.circuit), (None, None));
     }
 }
+
+proptest::proptest! {
+    /// Whatever an upstream sends is classified, within bounds, and never panics.
+    #[test]
+    fn anything_is_classified(
+        status: u16,
+        body in "\\PC{0,200}",
+        header in "[0-9a-zA-Z.:+ -]{0,24}",
+        pick in 0_usize..4,
+    ) {
+        let bodies = [body.clone(), format!("{{\"error\":{{\"message\":{body:?}}}}}"), format!("{{\"error\":{body:?}}}")];
+        let names = ["retry-after", "retry-after-ms", "x-ratelimit-reset", "anthropic-ratelimit-tokens-reset"];
+        let headers = |name: &str| (name == names[pick]).then_some(header.as_str());
+        for body in &bodies {
+            let answer = Answer { status, headers: &headers, body: body.as_bytes() };
+            if let Some(failure) = classify(&answer, UnixMs(1_700_000_000_000)) {
+                proptest::prop_assert!((400..600).contains(&failure.client_status()));
+                let cooldown = failure.class.treatment()
+                    .cooldown(&crate::catalog::CooldownPolicy::default(), failure.retry_after);
+                proptest::prop_assert!(cooldown.is_none_or(|(_, length)| length <= Duration::from_hours(24)));
+            } else {
+                proptest::prop_assert!((200..300).contains(&status));
+            }
+        }
+    }
+}
