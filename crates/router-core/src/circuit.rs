@@ -90,6 +90,16 @@ impl Circuit {
         self.probe_until = None;
     }
 
+    /// An exchange that started at `started` had its first output. That lets others through, but
+    /// only a whole answer is a success: what always breaks half way must not look well.
+    pub fn on_commit(&mut self, policy: &CircuitPolicy, started: UnixMs) {
+        if self.open_until.is_some() && started >= self.failed_at {
+            self.open_until = None;
+            self.probe_until = None;
+            self.failures = self.failures.min(policy.failures.saturating_sub(1));
+        }
+    }
+
     /// An exchange that started at `started` succeeded.
     pub fn on_success(&mut self, started: UnixMs) {
         if self.open_until.is_none() || started >= self.failed_at {
@@ -166,6 +176,25 @@ mod tests {
         assert_eq!(circuit.gate(UnixMs(25_000)), Gate::Open(UnixMs(30_030)));
         circuit.on_success(UnixMs(10));
         assert_eq!(circuit.gate(UnixMs(25_000)), Gate::Open(UnixMs(30_030)));
+    }
+
+    #[test]
+    fn what_breaks_half_way_time_and_again_opens_the_circuit() {
+        let policy = CircuitPolicy { failures: 2, cooldown: Duration::from_secs(30) };
+        let mut circuit = Circuit::default();
+        for second in [1, 2] {
+            let now = UnixMs(second * 1_000);
+            circuit.on_commit(&policy, now);
+            assert_eq!(circuit.gate(now), Gate::Closed);
+            circuit.on_failure(&policy, now, now.after(Duration::from_millis(10)));
+        }
+        let probed = UnixMs(40_000);
+        assert_eq!(circuit.gate(probed), Gate::HalfOpen);
+        circuit.on_probe(probed);
+        circuit.on_commit(&policy, probed);
+        assert_eq!(circuit.gate(probed), Gate::Closed, "others need not wait for a long answer");
+        circuit.on_failure(&policy, probed, UnixMs(41_000));
+        assert_eq!(circuit.gate(UnixMs(41_000)), Gate::Open(UnixMs(71_000)));
     }
 
     #[test]

@@ -27,7 +27,6 @@ pub struct Reservation {
     started: UnixMs,
     pin: Option<PinKey>,
     probes: Probes,
-    committed: bool,
 }
 
 /// One bucket's part of a reservation.
@@ -127,7 +126,6 @@ impl State {
             started: now,
             pin: plan.pin,
             probes: Probes::default(),
-            committed: false,
         };
         if let Some(provider) = self.provider_mut(place) {
             provider.start_probes(&mut reservation, candidate.probe, now);
@@ -145,13 +143,13 @@ impl State {
         first_output: Option<Duration>,
         now: UnixMs,
     ) {
-        reservation.committed = true;
         let place = reservation.place;
         if let Some(pin) = reservation.pin {
             self.pin(pin, place, None, now);
         }
+        let policy = self.circuit.clone();
         let Some(provider) = self.provider_mut(place) else { return };
-        provider.on_success(reservation);
+        provider.on_commit(&policy, reservation);
         if let Some(model) = provider.models.get_mut(place.model)
             && let Some(first_output) = first_output
         {
@@ -187,7 +185,6 @@ impl State {
         match how.effect {
             Effect::Nothing => provider.release_probes(&mut reservation),
             Effect::Alive => provider.on_alive(&mut reservation),
-            Effect::Success if reservation.committed => provider.release_probes(&mut reservation),
             Effect::Success => provider.on_success(&mut reservation),
             Effect::Failure { class, cooldown, circuit } => {
                 provider.cool(place, class, cooldown, now);
@@ -277,16 +274,32 @@ impl ProviderState {
         }
     }
 
+    fn on_commit(&mut self, policy: &crate::catalog::CircuitPolicy, reservation: &mut Reservation) {
+        self.release_probes(reservation);
+        self.health.circuit.on_commit(policy, reservation.started);
+        if let Some(model) = self.models.get_mut(reservation.place.model) {
+            model.health.circuit.on_commit(policy, reservation.started);
+        }
+        self.clear_cooldowns(reservation);
+    }
+
     fn on_success(&mut self, reservation: &mut Reservation) {
         self.release_probes(reservation);
+        self.health.circuit.on_success(reservation.started);
+        if let Some(model) = self.models.get_mut(reservation.place.model) {
+            model.health.circuit.on_success(reservation.started);
+        }
+        self.clear_cooldowns(reservation);
+    }
+
+    /// Drops the cooldowns that an answer to this call disproves.
+    fn clear_cooldowns(&mut self, reservation: &Reservation) {
         let (place, started) = (reservation.place, reservation.started);
-        self.health.circuit.on_success(started);
         Cooldown::clear(&mut self.health.cooldown, started);
         if let Some(credential) = self.credentials.get_mut(place.credential) {
             Cooldown::clear(&mut credential.cooldown, started);
         }
         let Some(model) = self.models.get_mut(place.model) else { return };
-        model.health.circuit.on_success(started);
         Cooldown::clear(&mut model.health.cooldown, started);
         if let Some(lane) = model.lanes.get_mut(place.credential) {
             Cooldown::clear(&mut lane.cooldown, started);

@@ -316,3 +316,18 @@ fn unknown_output_is_taken_to_be_average() {
     let average = world.state.providers[0].models[0].output.unwrap();
     assert!(average > 20.0 && average < 60.0, "{average}");
 }
+
+#[test]
+fn a_model_that_always_breaks_half_way_is_left_out() {
+    let mut world = World::new(catalog("ab").alias("x", Strategy::Ordered, "a b", ""));
+    for _ in 0..2 {
+        assert_eq!(world.turn("x"), "ab");
+        let mut reservation = world.begin("x").unwrap();
+        world.state.commit(&mut reservation, None, world.now);
+        let circuit = Some(crate::cooldown::Scope::Model);
+        let class = FailureClass::Interrupted;
+        world.wait(1);
+        world.end(reservation, Effect::Failure { class, cooldown: None, circuit }, None);
+    }
+    assert_eq!(world.turn("x"), "b");
+}
