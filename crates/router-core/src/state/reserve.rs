@@ -262,13 +262,11 @@ impl ProviderState {
         }
     }
 
-    /// The upstream answers: circuits that waited for a probe may close.
+    /// The upstream answers: it can be reached, and a circuit that waited for a probe may close.
     fn on_alive(&mut self, reservation: &mut Reservation) {
-        let Probes { provider, model, .. } = reservation.probes;
+        let Probes { model, .. } = reservation.probes;
         self.release_probes(reservation);
-        if provider {
-            self.health.circuit.on_success(reservation.started);
-        }
+        self.health.circuit.on_success(reservation.started);
         if model && let Some(model) = self.models.get_mut(reservation.place.model) {
             model.health.circuit.on_success(reservation.started);
         }

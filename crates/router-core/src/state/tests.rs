@@ -331,3 +331,14 @@ fn a_model_that_always_breaks_half_way_is_left_out() {
     }
     assert_eq!(world.turn("x"), "b");
 }
+
+#[test]
+fn any_answer_shows_that_a_provider_can_be_reached() {
+    let mut world = World::new(catalog("ab").alias("x", Strategy::Ordered, "a b", ""));
+    for _ in 0..4 {
+        world.fail("a/m", FailureClass::Unreachable);
+        let reservation = world.begin("a/m").unwrap();
+        world.end(reservation, Effect::Alive, Some(Tokens::default()));
+        assert_eq!(world.turn("x"), "ab");
+    }
+}
