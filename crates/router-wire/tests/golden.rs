@@ -110,3 +110,8 @@ fn gemini_requests_are_translated_as_agreed() {
 fn chat_requests_are_translated_as_agreed() {
     check(Dialect::OpenaiChat);
 }
+
+#[test]
+fn responses_requests_are_translated_as_agreed() {
+    check(Dialect::OpenaiResponses);
+}

@@ -52,9 +52,13 @@ fn with(base: &Value, pointer: &str, value: &Value) -> Value {
     body
 }
 
-/// Wishes that are fulfilled without a word: no tiers are one tier, and no thinking is none.
-const FULFILLED: [(&str, &str, &str); 2] =
-    [("/service_tier", "standard_only", "deepseek-reasoner"), ("/thinking", "disabled", "gpt-4o")];
+/// Wishes that are fulfilled without a word: no tiers are one tier, no thinking is none, and
+/// without marks nothing is cached where marks are all there is.
+const FULFILLED: [(&str, &str, &str); 3] = [
+    ("/service_tier", "standard_only", "deepseek-reasoner"),
+    ("/thinking", "disabled", "gpt-4o"),
+    ("/prompt_cache_options", "explicit", "claude-opus-4-7"),
+];
 
 /// A request and the members to add to it, as pairs of JSON pointer and value.
 #[derive(serde::Deserialize)]
@@ -93,4 +97,9 @@ fn check(inbound: Dialect, members: &str) {
 #[test]
 fn no_member_of_a_messages_request_is_lost_silently() {
     check(Dialect::Anthropic, include_str!("../fixtures/anthropic/members.json"));
+}
+
+#[test]
+fn no_member_of_a_responses_request_is_lost_silently() {
+    check(Dialect::OpenaiResponses, include_str!("../fixtures/openai-responses/members.json"));
 }

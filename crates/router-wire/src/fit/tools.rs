@@ -31,6 +31,7 @@ pub(super) fn fit(
     let customs = knows_custom(target.dialect);
     let spaces = target.dialect == Dialect::OpenaiResponses;
     keep_allowed(request, target);
+    fit_search(request, target, losses);
     for tool in &mut request.tools {
         if let Tool::Custom(custom) = tool
             && !customs
@@ -65,6 +66,27 @@ pub(super) fn fit(
     }
     fit_history(request, target, &mut names, losses);
     Ok(names.into_aliases())
+}
+
+/// Leaves out a web search that the target does not have, as coding agents offer one beside their
+/// own tools in every request. Where it is the point of the request the writer refuses it.
+fn fit_search(request: &mut Request<'_>, target: &Target<'_>, losses: &mut Losses) {
+    let is_search = |tool: &Tool<'_>| matches!(tool, Tool::WebSearch(_));
+    let chosen = match &request.tool_choice {
+        Some(ToolChoice::Named(tool)) => tool.name == *"web_search",
+        _ => false,
+    };
+    if chosen || request.tools.iter().all(is_search) || !request.tools.iter().any(is_search) {
+        return;
+    }
+    let why = match target.dialect {
+        Dialect::Anthropic if target.facts.web_search_tool.is_none() => "the model has none",
+        Dialect::OpenaiChat if !target.facts.chat_web_search => "the model has none on Chat",
+        Dialect::Gemini => "Gemini does not search beside other tools",
+        _ => return,
+    };
+    request.tools.retain(|tool| !is_search(tool));
+    losses.member(Severity::Setting, "web_search", why);
 }
 
 const fn knows_custom(dialect: Dialect) -> bool {

@@ -9,16 +9,21 @@ use crate::facts::FactsTable;
 use crate::json::path_at;
 use crate::translate::{Options, ReadError, Refusal, RequestExtra, Target};
 
-const FIXTURES: [(&str, &str); 3] = [
+const FIXTURES: [(&str, &str); 5] = [
     (
         "codex-second-turn",
-        include_str!("../../../fixtures/openai-responses/requests/codex-second-turn.json"),
+        include_str!("../../../fixtures/openai-responses/request/codex-second-turn.json"),
     ),
     (
         "every-setting",
-        include_str!("../../../fixtures/openai-responses/requests/every-setting.json"),
+        include_str!("../../../fixtures/openai-responses/request/every-setting.json"),
     ),
-    ("hosted-items", include_str!("../../../fixtures/openai-responses/requests/hosted-items.json")),
+    ("opencode", include_str!("../../../fixtures/openai-responses/request/opencode.json")),
+    (
+        "probabilities",
+        include_str!("../../../fixtures/openai-responses/request/probabilities.json"),
+    ),
+    ("hosted-items", include_str!("../../../fixtures/openai-responses/request/hosted-items.json")),
 ];
 
 fn parse(body: &str) -> Request<'_> {

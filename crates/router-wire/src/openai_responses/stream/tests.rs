@@ -7,19 +7,19 @@ use crate::sse;
 use crate::translate::Session;
 
 pub(super) const STREAMS: [(&str, &str); 10] = [
-    ("everything", include_str!("../../../fixtures/openai-responses/streams/everything.sse")),
-    ("done-only", include_str!("../../../fixtures/openai-responses/streams/done-only.sse")),
+    ("everything", include_str!("../../../fixtures/openai-responses/stream/everything.sse")),
+    ("done-only", include_str!("../../../fixtures/openai-responses/stream/done-only.sse")),
     (
         "completed-only",
-        include_str!("../../../fixtures/openai-responses/streams/completed-only.sse"),
+        include_str!("../../../fixtures/openai-responses/stream/completed-only.sse"),
     ),
-    ("refusal", include_str!("../../../fixtures/openai-responses/streams/refusal.sse")),
-    ("length", include_str!("../../../fixtures/openai-responses/streams/length.sse")),
-    ("filter", include_str!("../../../fixtures/openai-responses/streams/filter.sse")),
-    ("failed", include_str!("../../../fixtures/openai-responses/streams/failed.sse")),
-    ("error", include_str!("../../../fixtures/openai-responses/streams/error.sse")),
-    ("error-nested", include_str!("../../../fixtures/openai-responses/streams/error-nested.sse")),
-    ("raw-reasoning", include_str!("../../../fixtures/openai-responses/streams/raw-reasoning.sse")),
+    ("refusal", include_str!("../../../fixtures/openai-responses/stream/refusal.sse")),
+    ("length", include_str!("../../../fixtures/openai-responses/stream/length.sse")),
+    ("filter", include_str!("../../../fixtures/openai-responses/stream/filter.sse")),
+    ("failed", include_str!("../../../fixtures/openai-responses/stream/failed.sse")),
+    ("error", include_str!("../../../fixtures/openai-responses/stream/error.sse")),
+    ("error-nested", include_str!("../../../fixtures/openai-responses/stream/error-nested.sse")),
+    ("raw-reasoning", include_str!("../../../fixtures/openai-responses/stream/raw-reasoning.sse")),
 ];
 
 pub(crate) fn session(inbound: Dialect, outbound: Dialect) -> Session {

@@ -18,7 +18,7 @@ proptest! {
     #[test]
     fn damage_is_answered(at in 0_usize..4000, byte in any::<u8>()) {
         let body =
-            include_str!("../../../../fixtures/openai-responses/requests/every-setting.json");
+            include_str!("../../../../fixtures/openai-responses/request/every-setting.json");
         let mut bytes = body.as_bytes().to_vec();
         if let Some(slot) = bytes.get_mut(at) {
             *slot = byte;
