@@ -29,7 +29,7 @@ use parts::{Parts, inner, is_blank};
 pub struct Seen {
     /// How many events, comments not counted.
     pub events_count: u64,
-    /// How many of them had data that is neither JSON nor an end marker.
+    /// How many of them had data that is neither an end marker nor JSON in UTF-8.
     pub malformed_count: u64,
     /// Whether there was output that a client can use. An error alone is none.
     pub meaningful: bool,
@@ -171,7 +171,8 @@ impl Watch {
             self.seen.terminal |= self.dialect == Dialect::OpenaiChat;
             return;
         }
-        let Some(parts) = Parts::of(event.data) else {
+        let text = std::str::from_utf8(event.data).is_ok();
+        let Some(parts) = Parts::of(event.data).filter(|_| text) else {
             self.seen.malformed_count += 1;
             return;
         };
