@@ -103,3 +103,8 @@ fn no_member_of_a_messages_request_is_lost_silently() {
 fn no_member_of_a_responses_request_is_lost_silently() {
     check(Dialect::OpenaiResponses, include_str!("../fixtures/openai-responses/members.json"));
 }
+
+#[test]
+fn no_member_of_a_chat_request_is_lost_silently() {
+    check(Dialect::OpenaiChat, include_str!("../fixtures/openai-chat/members.json"));
+}

@@ -92,6 +92,10 @@ fn write_turns(
     let (leading, rest) = request.leading();
     if !leading.is_empty() {
         let mut list = object.array("system");
+        if let Some(named) = leading.iter().find(|turn| turn.name.is_some()) {
+            let why = "Messages has no names of speakers";
+            losses.add_at(Severity::Hint, "message-name", named.origin, why);
+        }
         for part in leading.iter().flat_map(|turn| &turn.parts) {
             write_blocks::part(part, list.item(), losses)?;
         }

@@ -106,7 +106,7 @@ impl<'a> Reading<'a> {
             "n" => self.request.choices = c.opt(Cursor::u64)?,
             "logprobs" => self.logprobs = c.opt(Cursor::bool)?,
             "top_logprobs" => self.top_logprobs = c.opt(Cursor::u64)?,
-            "response_format" => self.request.format = response_format(c)?,
+            "response_format" => self.request.format = self.response_format(c)?,
             "verbosity" => self.request.verbosity = verbosity(c)?,
             "reasoning_effort" | "reasoning" | "thinking" => self.reasoning(c, &key)?,
             "tools"
@@ -158,8 +158,14 @@ impl<'a> Reading<'a> {
                 "include_usage" => {
                     self.request.include_usage = c.opt(Cursor::bool)?.unwrap_or(false);
                 }
-                // Padding against eavesdroppers; answers the router writes have none.
-                "include_obfuscation" => c.skip()?,
+                "include_obfuscation" => {
+                    let raw = c.raw()?;
+                    if raw.text() == "true" {
+                        let path = Cow::Borrowed("stream_options.include_obfuscation");
+                        let why = "answers the router writes have no padding";
+                        self.request.extras.push(Extra::hint(path, raw, why));
+                    }
+                }
                 other => self.unknown(c, format!("stream_options.{other}"))?,
             }
         }
@@ -249,6 +255,63 @@ impl<'a> Reading<'a> {
         }
         Ok(())
     }
+
+    fn response_format(
+        &mut self,
+        c: &mut Cursor<'a>,
+    ) -> Result<Option<OutputFormat<'a>>, JsonError> {
+        if c.null()? {
+            return Ok(None);
+        }
+        let start = c.position();
+        let (mut kind, mut inner, mut flat) = (None, None, None);
+        let mut members = c.object()?;
+        while let Some(key) = members.next(c)? {
+            match key.as_ref() {
+                "type" => kind = Some(c.string()?),
+                "json_schema" => inner = c.opt(Cursor::raw)?,
+                // Some servers take the schema beside the type.
+                "schema" => flat = c.opt(Cursor::raw)?,
+                other => self.unknown(c, format!("response_format.{other}"))?,
+            }
+        }
+        match (kind.as_deref(), inner, flat) {
+            (Some("text"), ..) => Ok(None),
+            (Some("json_object"), _, None) => Ok(Some(OutputFormat::JsonObject)),
+            (Some("json_object"), _, Some(schema)) => Ok(Some(OutputFormat::JsonSchema {
+                name: None,
+                description: None,
+                schema: schema.into(),
+                strict: None,
+            })),
+            (Some("json_schema"), Some(raw), _) => self.json_schema(&mut raw.cursor()).map(Some),
+            (Some("json_schema"), None, _) => {
+                Err(JsonError::new(start, "`json_schema` is missing"))
+            }
+            (Some(_), ..) => Err(JsonError::new(
+                start,
+                "unknown `type`; expected text, json_object or json_schema",
+            )),
+            (None, ..) => Err(JsonError::new(start, "`type` is missing")),
+        }
+    }
+
+    fn json_schema(&mut self, c: &mut Cursor<'a>) -> Result<OutputFormat<'a>, JsonError> {
+        let start = c.position();
+        let (mut name, mut description, mut schema, mut strict) = (None, None, None, None);
+        let mut members = c.object()?;
+        while let Some(key) = members.next(c)? {
+            match key.as_ref() {
+                "name" => name = c.opt(Cursor::str)?,
+                "description" => description = c.opt(Cursor::str)?,
+                "schema" => schema = c.opt(object)?,
+                "strict" => strict = c.opt(Cursor::bool)?,
+                other => self.unknown(c, format!("response_format.json_schema.{other}"))?,
+            }
+        }
+        let schema = schema.ok_or_else(|| JsonError::new(start, "`schema` is missing"))?;
+        Ok(OutputFormat::JsonSchema { name, description, schema, strict })
+    }
 }
 
 fn effort(c: &mut Cursor<'_>) -> Result<Effort, JsonError> {
@@ -307,61 +370,6 @@ fn service_tier<'a>(c: &mut Cursor<'a>) -> Result<ServiceTier<'a>, JsonError> {
         "fast" => ServiceTier::Fast,
         _ => ServiceTier::Other(name),
     })
-}
-
-fn response_format<'a>(c: &mut Cursor<'a>) -> Result<Option<OutputFormat<'a>>, JsonError> {
-    if c.null()? {
-        return Ok(None);
-    }
-    let start = c.position();
-    let (mut kind, mut inner, mut flat) = (None, None, None);
-    let mut members = c.object()?;
-    while let Some(key) = members.next(c)? {
-        match key.as_ref() {
-            "type" => kind = Some(c.string()?),
-            "json_schema" => inner = c.opt(Cursor::raw)?,
-            // Some servers take the schema beside the type.
-            "schema" => flat = c.opt(Cursor::raw)?,
-            _ => c.skip()?,
-        }
-    }
-    match kind.as_deref() {
-        Some("text") => Ok(None),
-        Some("json_object") => Ok(match flat {
-            Some(schema) => Some(OutputFormat::JsonSchema {
-                name: None,
-                description: None,
-                schema: schema.into(),
-                strict: None,
-            }),
-            None => Some(OutputFormat::JsonObject),
-        }),
-        Some("json_schema") => match inner {
-            Some(raw) => json_schema(&mut raw.cursor()).map(Some),
-            None => Err(JsonError::new(start, "`json_schema` is missing")),
-        },
-        Some(_) => {
-            Err(JsonError::new(start, "unknown `type`; expected text, json_object or json_schema"))
-        }
-        None => Err(JsonError::new(start, "`type` is missing")),
-    }
-}
-
-fn json_schema<'a>(c: &mut Cursor<'a>) -> Result<OutputFormat<'a>, JsonError> {
-    let start = c.position();
-    let (mut name, mut description, mut schema, mut strict) = (None, None, None, None);
-    let mut members = c.object()?;
-    while let Some(key) = members.next(c)? {
-        match key.as_ref() {
-            "name" => name = c.opt(Cursor::str)?,
-            "description" => description = c.opt(Cursor::str)?,
-            "schema" => schema = c.opt(object)?,
-            "strict" => strict = c.opt(Cursor::bool)?,
-            _ => c.skip()?,
-        }
-    }
-    let schema = schema.ok_or_else(|| JsonError::new(start, "`schema` is missing"))?;
-    Ok(OutputFormat::JsonSchema { name, description, schema, strict })
 }
 
 /// A cache mark: `prompt_cache_breakpoint`, or the `cache_control` some servers take.

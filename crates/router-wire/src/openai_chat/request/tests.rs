@@ -14,6 +14,7 @@ use crate::translate::{Options, ReadError, RequestExtra, Target};
 mod from_messages;
 mod reading;
 mod round;
+mod to_messages;
 
 /// Facts of a model of OpenAI's that takes everything.
 fn openai() -> Facts {

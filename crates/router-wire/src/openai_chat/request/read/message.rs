@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use super::part::path;
 use super::{Reading, cache_mark};
 use crate::canonical::{
-    CacheMark, Content, Json, Origin, Part, Role, Thinking, ToolCall, ToolInput, ToolResult, Turn,
+    CacheMark, Content, Extra, Json, Origin, Part, Role, Thinking, ToolCall, ToolInput, ToolResult,
+    Turn,
 };
-use crate::json::{Cursor, JsonError, Kind, Str};
+use crate::json::{Cursor, JsonError, Kind, Raw, Str};
 use crate::openai_chat::TOOL_ERROR;
 
 /// What later messages must know of a call.
@@ -74,7 +75,7 @@ impl<'a> Reading<'a> {
             "tool_call_id" => m.call_id = c.opt(Cursor::str)?,
             "tool_calls" => {
                 if !c.null()? {
-                    m.tool_calls(c, origin)?;
+                    m.tool_calls(c, origin, &mut self.request.extras)?;
                 }
             }
             "function_call" => {
@@ -87,7 +88,21 @@ impl<'a> Reading<'a> {
             "reasoning" => m.reasoning = m.reasoning.take().or(text_only(c)?),
             "cache_control" => m.cache = c.opt(cache_mark)?,
             // Members of answers that clients send back as they got them.
-            "annotations" | "reasoning_details" => c.skip()?,
+            "annotations" | "reasoning_details" => {
+                let raw = c.raw()?;
+                if !matches!(raw.text(), "null" | "[]") {
+                    let path = format!("{}.{key}", path(origin)).into();
+                    self.request.extras.push(Extra::hint(path, raw, "derived from the answer"));
+                }
+            }
+            "audio" => {
+                let raw = c.raw()?;
+                if raw.text() != "null" {
+                    let path = format!("{}.audio", path(origin)).into();
+                    let why = "what was said aloud is kept at OpenAI only";
+                    self.request.extras.push(Extra::refused(path, raw, why));
+                }
+            }
             _ => self.unknown(c, format!("{}.{key}", path(origin)))?,
         }
         Ok(())
@@ -176,11 +191,19 @@ impl<'a> Reading<'a> {
 }
 
 impl<'a> Members<'a> {
-    fn tool_calls(&mut self, c: &mut Cursor<'a>, origin: Origin) -> Result<(), JsonError> {
+    fn tool_calls(
+        &mut self,
+        c: &mut Cursor<'a>,
+        origin: Origin,
+        extras: &mut Vec<Extra<'a>>,
+    ) -> Result<(), JsonError> {
         let mut items = c.array()?;
         while let Some(index) = items.next(c)? {
             let start = c.position();
-            let mut call = tool_call(c)?;
+            let mut call = tool_call(c, |key, raw| {
+                let path = format!("{}.tool_calls[{index}].{key}", path(origin));
+                extras.push(Extra::unknown(path.into(), raw));
+            })?;
             if call.name.is_empty() {
                 return Err(JsonError::new(start, "the name of the tool is missing"));
             }
@@ -218,7 +241,10 @@ fn text_only<'a>(c: &mut Cursor<'a>) -> Result<Option<Str<'a>>, JsonError> {
     c.skip().map(|()| None)
 }
 
-fn tool_call<'a>(c: &mut Cursor<'a>) -> Result<ToolCall<'a>, JsonError> {
+fn tool_call<'a>(
+    c: &mut Cursor<'a>,
+    mut unknown: impl FnMut(&str, Raw<'a>),
+) -> Result<ToolCall<'a>, JsonError> {
     let mut call = ToolCall {
         id: Str::EMPTY,
         name: Str::EMPTY,
@@ -243,8 +269,14 @@ fn tool_call<'a>(c: &mut Cursor<'a>) -> Result<ToolCall<'a>, JsonError> {
                     call.custom = true;
                 }
             }
-            // `index`, which clients that collect a stream leave in.
-            _ => c.skip()?,
+            // Clients that collect a stream leave it in.
+            "index" => c.skip()?,
+            other => {
+                let raw = c.raw()?;
+                if raw.kind() != Kind::Null {
+                    unknown(other, raw);
+                }
+            }
         }
     }
     Ok(call)

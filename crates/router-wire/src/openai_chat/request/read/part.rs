@@ -9,6 +9,9 @@ use crate::canonical::{
 use crate::dialect::Dialect;
 use crate::json::{Cursor, JsonError, Kind, Raw, Str};
 
+/// Members nobody here knows, by their path inside the part.
+type Later<'a> = Vec<(Cow<'a, str>, Raw<'a>)>;
+
 /// The members of one part, whatever its type.
 #[derive(Default)]
 struct Members<'a> {
@@ -18,7 +21,7 @@ struct Members<'a> {
     file: Option<Document<'a>>,
     audio: Option<Media<'a>>,
     cache: Option<CacheMark>,
-    later: Vec<(Cow<'a, str>, Raw<'a>)>,
+    later: Later<'a>,
 }
 
 impl<'a> Reading<'a> {
@@ -86,9 +89,9 @@ impl<'a> Members<'a> {
         match key.as_ref() {
             "type" => self.kind = Some(c.string()?),
             "text" | "refusal" => self.text = c.opt(Cursor::str)?,
-            "image_url" => self.image = c.opt(image)?,
-            "file" => self.file = c.opt(file)?,
-            "input_audio" => self.audio = c.opt(audio)?,
+            "image_url" => self.image = c.opt(|c| image(c, &mut self.later))?,
+            "file" => self.file = c.opt(|c| file(c, &mut self.later))?,
+            "input_audio" => self.audio = c.opt(|c| audio(c, &mut self.later))?,
             "prompt_cache_breakpoint" | "cache_control" => {
                 self.cache = c.opt(cache_mark)?.or(self.cache);
             }
@@ -150,7 +153,7 @@ fn foreign<'a>(kind: Cow<'a, str>, raw: Raw<'a>) -> Content<'a> {
     Content::Foreign(Box::new(Foreign { dialect, kind, raw, fallback }))
 }
 
-fn image<'a>(c: &mut Cursor<'a>) -> Result<Image<'a>, JsonError> {
+fn image<'a>(c: &mut Cursor<'a>, later: &mut Later<'a>) -> Result<Image<'a>, JsonError> {
     if c.kind()? == Kind::String {
         return Ok(Image { media: Media::from_url(c.str()?), detail: None });
     }
@@ -161,7 +164,7 @@ fn image<'a>(c: &mut Cursor<'a>) -> Result<Image<'a>, JsonError> {
         match key.as_ref() {
             "url" => url = Some(c.str()?),
             "detail" => hint = c.opt(Cursor::string)?.as_deref().and_then(detail),
-            _ => c.skip()?,
+            other => later.push((format!("image_url.{other}").into(), c.raw()?)),
         }
     }
     let url = url.ok_or_else(|| JsonError::new(start, "`url` is missing"))?;
@@ -179,7 +182,7 @@ fn detail(name: &str) -> Option<Detail> {
     })
 }
 
-fn file<'a>(c: &mut Cursor<'a>) -> Result<Document<'a>, JsonError> {
+fn file<'a>(c: &mut Cursor<'a>, later: &mut Later<'a>) -> Result<Document<'a>, JsonError> {
     let start = c.position();
     let (mut data, mut url, mut id, mut title) = (None, None, None, None);
     let mut members = c.object()?;
@@ -189,7 +192,7 @@ fn file<'a>(c: &mut Cursor<'a>) -> Result<Document<'a>, JsonError> {
             "file_url" => url = c.opt(Cursor::str)?,
             "file_id" => id = c.opt(Cursor::str)?,
             "filename" => title = c.opt(Cursor::str)?,
-            _ => c.skip()?,
+            other => later.push((format!("file.{other}").into(), c.raw()?)),
         }
     }
     let media = match (data, url, id) {
@@ -224,7 +227,7 @@ fn type_of(name: Option<&Str<'_>>) -> Str<'static> {
     Str::plain(kind)
 }
 
-fn audio<'a>(c: &mut Cursor<'a>) -> Result<Media<'a>, JsonError> {
+fn audio<'a>(c: &mut Cursor<'a>, later: &mut Later<'a>) -> Result<Media<'a>, JsonError> {
     let start = c.position();
     let (mut data, mut format) = (None, Cow::Borrowed("wav"));
     let mut members = c.object()?;
@@ -232,7 +235,7 @@ fn audio<'a>(c: &mut Cursor<'a>) -> Result<Media<'a>, JsonError> {
         match key.as_ref() {
             "data" => data = Some(c.str()?),
             "format" => format = c.string()?,
-            _ => c.skip()?,
+            other => later.push((format!("input_audio.{other}").into(), c.raw()?)),
         }
     }
     let media_type = match format.as_ref() {

@@ -37,7 +37,7 @@ fn every_simple_member_is_read() {
         "service_tier": "flex", "metadata": {"a": "b"}, "store": true, "safety_identifier": "s",
         "user": "u", "prompt_cache_key": "k", "prompt_cache_retention": "24h",
         "prompt_cache_options": {"mode": "explicit", "ttl": "30m"}, "stream": true,
-        "stream_options": {"include_usage": true, "include_obfuscation": true},
+        "stream_options": {"include_usage": true, "include_obfuscation": false},
         "parallel_tool_calls": false, "tool_choice": "required",
         "response_format": {"type": "json_object"}
     }));
