@@ -10,12 +10,17 @@
 pub mod count;
 mod part;
 pub mod request;
+pub mod response;
 mod schema;
 mod state;
+mod stop;
+pub mod stream;
+mod usage;
 
 use std::borrow::Cow;
 
-use crate::json::{Cursor, JsonError, Kind};
+use crate::ids;
+use crate::json::{Cursor, JsonError, Kind, Str};
 
 /// The vendor whose opaque state Gemini clients carry as it is.
 const VENDOR: &str = "google";
@@ -24,6 +29,11 @@ const VENDOR: &str = "google";
 /// `gemini-3-pro`.
 pub fn bare_model(name: &str) -> &str {
     name.strip_prefix("models/").unwrap_or(name)
+}
+
+/// The id of an answer; one made from its first piece, where the upstream gives none.
+fn answer_id<'a>(id: Str<'a>, first: &str) -> Str<'a> {
+    if id.is_empty() { ids::hex(ids::stable_hash(first.as_bytes())).into() } else { id }
 }
 
 /// The `camelCase` form of a member's name; allocates only for `snake_case`.

@@ -83,6 +83,8 @@ pub struct RequestExtra<'a> {
     pub model: Option<&'a str>,
     /// Whether the path asks for a stream (Gemini).
     pub stream: bool,
+    /// Whether that stream is to be one JSON array (Gemini without `alt=sse`).
+    pub json_array: bool,
     /// The session the client states in a header, if any.
     pub session: Option<&'a str>,
     /// The name the answer shows as the model. Nothing: the name the client asked for.

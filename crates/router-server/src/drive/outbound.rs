@@ -121,6 +121,7 @@ fn translated(
         model_shown: Some(asked.unwrap_or(&job.route_name)),
         now_s: now().0 / 1_000,
         kept: &[],
+        ..RequestExtra::default()
     };
     translate_request(job.dialect, &job.body, &extra, &target)
 }

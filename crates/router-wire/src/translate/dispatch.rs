@@ -4,7 +4,7 @@ use super::{Answer, ReadError, Refusal, RequestExtra, Session, Target};
 use crate::anthropic;
 use crate::canonical::{Event, Losses, Request, Response};
 use crate::dialect::Dialect;
-use crate::error::StreamPlace;
+use crate::error::{ClientError, StreamPlace};
 use crate::json::JsonError;
 use crate::{gemini, openai_chat, openai_responses};
 
@@ -44,7 +44,7 @@ pub(super) fn read_response<'a>(
         Dialect::Anthropic => anthropic::response::read(body, losses),
         Dialect::OpenaiChat => openai_chat::response::read(body, losses),
         Dialect::OpenaiResponses => openai_responses::response::read(body, session, losses),
-        other @ Dialect::Gemini => Err(not_built(other)),
+        Dialect::Gemini => gemini::response::read(body, losses),
     }
 }
 
@@ -60,7 +60,7 @@ pub(super) fn write_response(
         Dialect::OpenaiResponses => {
             openai_responses::response::write(response, session, losses, out);
         }
-        Dialect::Gemini => {}
+        Dialect::Gemini => gemini::response::write(response, session, losses, out),
     }
 }
 
@@ -72,27 +72,24 @@ pub(super) fn echo(inbound: Dialect, body: &str) -> String {
     }
 }
 
-fn not_built(dialect: Dialect) -> JsonError {
-    JsonError::new(0, format!("the router does not translate {dialect}"))
-}
-
 /// Reads the events of one upstream stream.
 #[derive(Debug)]
 pub(super) enum Reader {
     Anthropic(anthropic::stream::Reader),
     OpenaiChat(openai_chat::stream::Reader),
     OpenaiResponses(openai_responses::stream::Reader),
+    Gemini(gemini::stream::Reader),
 }
 
 impl Reader {
-    pub(super) fn new(session: &Session) -> Option<Self> {
+    pub(super) fn new(session: &Session) -> Self {
         match session.outbound {
-            Dialect::Anthropic => Some(Self::Anthropic(anthropic::stream::Reader::default())),
-            Dialect::OpenaiChat => Some(Self::OpenaiChat(openai_chat::stream::Reader::default())),
+            Dialect::Anthropic => Self::Anthropic(anthropic::stream::Reader::default()),
+            Dialect::OpenaiChat => Self::OpenaiChat(openai_chat::stream::Reader::default()),
             Dialect::OpenaiResponses => {
-                Some(Self::OpenaiResponses(openai_responses::stream::Reader::new(session)))
+                Self::OpenaiResponses(openai_responses::stream::Reader::new(session))
             }
-            Dialect::Gemini => None,
+            Dialect::Gemini => Self::Gemini(gemini::stream::Reader::default()),
         }
     }
 
@@ -106,6 +103,7 @@ impl Reader {
             Self::Anthropic(reader) => reader.event(name, data, sink),
             Self::OpenaiChat(reader) => reader.event(name, data, sink),
             Self::OpenaiResponses(reader) => reader.event(name, data, sink),
+            Self::Gemini(reader) => reader.event(name, data, sink),
         }
     }
 }
@@ -116,15 +114,16 @@ pub(super) enum Writer {
     Anthropic(Box<anthropic::stream::Writer>),
     OpenaiChat(Box<openai_chat::stream::Writer>),
     OpenaiResponses(Box<openai_responses::stream::Writer>),
+    Gemini(Box<gemini::stream::Writer>),
 }
 
 impl Writer {
-    pub(super) fn new(session: &Session) -> Option<Self> {
+    pub(super) fn new(session: &Session) -> Self {
         match session.inbound {
-            Dialect::Anthropic => Some(Self::Anthropic(Box::default())),
-            Dialect::OpenaiChat => Some(Self::OpenaiChat(Box::default())),
-            Dialect::OpenaiResponses => Some(Self::OpenaiResponses(Box::default())),
-            Dialect::Gemini => None,
+            Dialect::Anthropic => Self::Anthropic(Box::default()),
+            Dialect::OpenaiChat => Self::OpenaiChat(Box::default()),
+            Dialect::OpenaiResponses => Self::OpenaiResponses(Box::default()),
+            Dialect::Gemini => Self::Gemini(Box::new(gemini::stream::Writer::new(session))),
         }
     }
 
@@ -133,6 +132,7 @@ impl Writer {
             Self::Anthropic(writer) => writer.event(session, event, out),
             Self::OpenaiChat(writer) => writer.event(session, event, out),
             Self::OpenaiResponses(writer) => writer.event(session, event, out),
+            Self::Gemini(writer) => writer.event(session, event, out),
         }
     }
 
@@ -141,23 +141,31 @@ impl Writer {
             Self::Anthropic(writer) => writer.ping(out),
             Self::OpenaiChat(writer) => writer.ping(out),
             Self::OpenaiResponses(writer) => writer.ping(out),
+            Self::Gemini(writer) => writer.ping(out),
         }
     }
 
+    /// Ends the stream with an error.
+    pub(super) fn fail(
+        &mut self,
+        session: &Session,
+        error: &ClientError,
+        request_id: &str,
+        out: &mut Vec<u8>,
+    ) {
+        if let Self::Gemini(writer) = self {
+            return writer.fail(error, out);
+        }
+        let place = self.place(session, request_id);
+        out.extend_from_slice(&error.stream_event(session.inbound, &place));
+    }
+
     /// What an error event must repeat of the stream so far.
-    pub(super) fn place<'a>(
-        &'a self,
-        session: &'a Session,
-        request_id: &'a str,
-    ) -> StreamPlace<'a> {
+    fn place<'a>(&'a self, session: &'a Session, request_id: &'a str) -> StreamPlace<'a> {
         match self {
-            Self::Anthropic(_) | Self::OpenaiChat(_) => StreamPlace {
-                request_id,
-                response_id: "",
-                model: "",
-                created_s: 0,
-                sequence_number: 0,
-            },
+            Self::Anthropic(_) | Self::OpenaiChat(_) | Self::Gemini(_) => {
+                StreamPlace { request_id, ..StreamPlace::default() }
+            }
             Self::OpenaiResponses(writer) => writer.place(session, request_id),
         }
     }

@@ -37,6 +37,7 @@ pub fn translate_request(
         outbound: target.dialect,
         model_shown: shown,
         stream: request.stream || extra.stream,
+        json_array: extra.json_array,
         include_usage: request.include_usage,
         legacy_functions: request.legacy_functions,
         reasoning_to_chat: target.options.reasoning_to_chat,

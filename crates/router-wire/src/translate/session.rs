@@ -30,6 +30,8 @@ pub struct Session {
     pub model_shown: String,
     /// Whether the client asked for a stream.
     pub stream: bool,
+    /// Whether a Gemini client gets its stream as one JSON array.
+    pub json_array: bool,
     /// Whether a Chat client asked for the usage chunk.
     pub include_usage: bool,
     /// Whether a Chat client used the old `functions`.
@@ -63,6 +65,7 @@ impl Session {
             outbound,
             model_shown: String::new(),
             stream: false,
+            json_array: false,
             include_usage: false,
             legacy_functions: false,
             reasoning_to_chat: true,

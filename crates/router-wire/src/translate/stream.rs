@@ -4,7 +4,7 @@ use super::dispatch::{self, Reader, Writer};
 use super::stage::{self, Stage};
 use super::{Answer, Session};
 use crate::canonical::{Block, Delta, Event, Loss, Losses, Response, Sequencer};
-use crate::error::{ClientError, ErrorKind, StreamPlace};
+use crate::error::{ClientError, ErrorKind};
 use crate::sse;
 use crate::usage::Usage;
 
@@ -163,19 +163,13 @@ impl StreamTranslator {
 
     /// Ends the client's stream with an error in its own dialect. Nothing may follow.
     pub fn fail(&mut self, error: &ClientError, request_id: &str, out: &mut Vec<u8>) {
-        let place = match &self.pipe.writer {
-            Some(writer) => writer.place(&self.session, request_id),
-            None => StreamPlace { request_id, ..StreamPlace::default() },
-        };
-        out.extend_from_slice(&error.stream_event(self.session.inbound, &place));
+        self.pipe.writer.fail(&self.session, error, request_id, out);
         self.pipe.seen.ended = true;
     }
 
     /// Says to the client that the router is still there.
     pub fn ping(&self, out: &mut Vec<u8>) {
-        if let Some(writer) = &self.pipe.writer {
-            writer.ping(out);
-        }
+        self.pipe.writer.ping(out);
     }
 
     /// Tokens, as far as the upstream has reported them.
@@ -207,10 +201,10 @@ impl StreamTranslator {
 /// Everything between the upstream's events and the client's.
 #[derive(Debug)]
 struct Pipe {
-    reader: Option<Reader>,
+    reader: Reader,
     sequencer: Sequencer,
     stage: Stage,
-    writer: Option<Writer>,
+    writer: Writer,
     seen: Seen,
 }
 
@@ -263,7 +257,6 @@ impl Pipe {
             return self.pass(session, Event::End, out);
         }
         let Self { reader, sequencer, stage, writer, seen } = self;
-        let (Some(reader), Some(writer)) = (reader, writer) else { return };
         let (Ok(name), Ok(data)) = (str::from_utf8(event.name), str::from_utf8(event.data)) else {
             return seen.fail(bad("the upstream's stream is not UTF-8"));
         };
@@ -285,7 +278,6 @@ impl Pipe {
     /// An event that did not come from the reader.
     fn pass(&mut self, session: &Session, event: Event<'_>, out: &mut Vec<u8>) {
         let Self { reader: _, sequencer, stage, writer, seen } = self;
-        let Some(writer) = writer else { return };
         sequencer.event(event, &mut |event| {
             stage.event(session, event, &mut |event| {
                 seen.note(&event);

@@ -28,6 +28,7 @@ pub(crate) fn session(inbound: Dialect, outbound: Dialect) -> Session {
         outbound,
         model_shown: "my-model".to_owned(),
         stream: true,
+        json_array: false,
         include_usage: true,
         legacy_functions: false,
         reasoning_to_chat: true,

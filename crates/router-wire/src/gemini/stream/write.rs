@@ -1,0 +1,243 @@
+//! Pieces of a streamed answer, written for a Gemini client.
+//!
+//! Text goes out as it comes, a call when it is complete, and the last piece has the finish reason
+//! and the usage. With `alt=sse` each piece is an event, without it an element of one JSON array.
+
+use crate::canonical::{Block, Citation, Delta, Event, Opaque, Stop};
+use crate::dialect::Dialect;
+use crate::error::ClientError;
+use crate::gemini::response::{finish_reason, keep, shows, write_args, write_grounding};
+use crate::gemini::state::Packer;
+use crate::gemini::usage;
+use crate::ids;
+use crate::json::{Object, Str};
+use crate::translate::Session;
+use crate::usage::Usage;
+
+/// Writes one stream for a Gemini client.
+#[derive(Debug, Default)]
+pub struct Writer {
+    json_array: bool,
+    id: String,
+    over: bool,
+    /// Whether an element of the array has been written.
+    written: bool,
+    block: Now,
+    state: Packer,
+    citations: Vec<Citation<'static>>,
+    usage: Usage,
+    stop: Option<Stop<'static>>,
+}
+
+/// The block events are about.
+#[derive(Debug, Default)]
+enum Now {
+    #[default]
+    None,
+    Text,
+    Thinking {
+        redacted: bool,
+        text: String,
+        opaque: Option<Opaque<'static>>,
+    },
+    Call {
+        id: String,
+        name: String,
+        input: String,
+    },
+}
+
+impl Writer {
+    /// For the client of this session.
+    pub fn new(session: &Session) -> Self {
+        Self { json_array: session.json_array, ..Self::default() }
+    }
+
+    /// Writes what one event means to a Gemini client.
+    pub fn event(&mut self, session: &Session, event: &Event<'_>, out: &mut Vec<u8>) {
+        if self.over {
+            return;
+        }
+        match event {
+            Event::Start(start) => self.id = ids::answer_id("", &start.id),
+            Event::Open { block: _, kind } => {
+                self.block = match kind {
+                    Block::Text | Block::Refusal => Now::Text,
+                    Block::Thinking { redacted } => {
+                        Now::Thinking { redacted: *redacted, text: String::new(), opaque: None }
+                    }
+                    Block::ToolCall { id, name, .. } => Now::Call {
+                        id: id.decode().into_owned(),
+                        name: name.decode().into_owned(),
+                        input: String::new(),
+                    },
+                }
+            }
+            Event::Delta { block: _, delta } => self.delta(session, delta, out),
+            Event::Close { block: _ } => self.close(session, out),
+            Event::Usage(used) => self.usage.merge(used),
+            Event::Finish(stop) => {
+                self.stop = Some(Stop {
+                    reason: stop.reason,
+                    sequence: None,
+                    details: stop.details.clone().map(Str::into_owned),
+                });
+            }
+            Event::End => self.end(session, out),
+            Event::Ping => self.ping(out),
+            // The translator ends the stream with the error the client is to see.
+            Event::Failed(_) => {}
+        }
+    }
+
+    /// Says that the router is alive: a comment, or white space between elements of an array.
+    pub fn ping(&self, out: &mut Vec<u8>) {
+        if self.over {
+        } else if self.json_array {
+            out.push(b'\n');
+        } else {
+            crate::sse::encode_comment(out, "ping");
+        }
+    }
+
+    /// Ends the stream with an error object in place of a piece.
+    pub fn fail(&mut self, error: &ClientError, out: &mut Vec<u8>) {
+        self.before(out);
+        out.extend_from_slice(&error.body(Dialect::Gemini, ""));
+        self.last(out);
+    }
+
+    fn delta(&mut self, session: &Session, delta: &Delta<'_>, out: &mut Vec<u8>) {
+        match (&mut self.block, delta) {
+            (Now::Text, Delta::Text(text)) => self.text(session, text, out),
+            (Now::Text, Delta::Break) => self.text(session, &Str::Literal("\\n\\n"), out),
+            (Now::Thinking { text: all, .. }, Delta::Text(text)) => {
+                text.decode_into(all);
+                self.thought(session, text, out);
+            }
+            (Now::Thinking { text: all, .. }, Delta::Break) => {
+                all.push_str("\n\n");
+                self.thought(session, &Str::Literal("\\n\\n"), out);
+            }
+            (Now::Thinking { opaque: kept, .. }, Delta::Opaque(opaque)) => {
+                *kept = Some(Opaque {
+                    vendor: opaque.vendor.clone().into_owned().into(),
+                    family: opaque.family.clone().map(|family| family.into_owned().into()),
+                    payload: opaque.payload.clone().into_owned(),
+                });
+            }
+            (Now::Call { input, .. }, Delta::Input(text)) => text.decode_into(input),
+            (_, Delta::Citation(citation)) => self.citations.push(citation.clone().into_owned()),
+            // Probabilities are told of whole answers only; the rest has no place in its block.
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, session: &Session, text: &Str<'_>, out: &mut Vec<u8>) {
+        if text.is_empty() {
+            return;
+        }
+        let signature = self.state.take();
+        self.piece(session, out, |part| {
+            part.str("text", text);
+            if let Some(signature) = signature {
+                part.text("thoughtSignature", &signature);
+            }
+        });
+    }
+
+    fn thought(&mut self, session: &Session, text: &Str<'_>, out: &mut Vec<u8>) {
+        if shows(session) && !text.is_empty() {
+            self.piece(session, out, |part| {
+                part.str("text", text).bool("thought", true);
+            });
+        }
+    }
+
+    fn close(&mut self, session: &Session, out: &mut Vec<u8>) {
+        match std::mem::take(&mut self.block) {
+            Now::None | Now::Text => {}
+            Now::Thinking { redacted, text, opaque } => {
+                keep(&mut self.state, opaque.as_ref(), &text, redacted, session);
+            }
+            Now::Call { id, name, input } => {
+                let signature = self.state.take();
+                self.piece(session, out, |part| {
+                    let mut call = part.object("functionCall");
+                    call.text("id", &id).text("name", &name);
+                    write_args(&mut call, &input);
+                    call.end();
+                    if let Some(signature) = signature {
+                        part.text("thoughtSignature", &signature);
+                    }
+                });
+            }
+        }
+    }
+
+    /// One piece with one part and no end.
+    fn piece(&mut self, session: &Session, out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
+        self.before(out);
+        out.extend_from_slice(b"{\"candidates\":[{\"content\":{\"parts\":[");
+        let mut part = Object::new(out);
+        write(&mut part);
+        part.end();
+        out.extend_from_slice(b"],\"role\":\"model\"},\"index\":0}],\"modelVersion\":");
+        crate::json::out::string(out, &session.model_shown);
+        out.extend_from_slice(b",\"responseId\":");
+        crate::json::out::string(out, &self.id);
+        out.push(b'}');
+        self.after(out);
+    }
+
+    fn end(&mut self, session: &Session, out: &mut Vec<u8>) {
+        let Some(stop) = self.stop.take() else { return };
+        self.before(out);
+        let mut object = Object::new(out);
+        let mut candidates = object.array("candidates");
+        let mut candidate = candidates.object();
+        let mut content = candidate.object("content");
+        let mut parts = content.array("parts");
+        let mut part = parts.object();
+        part.text("text", "");
+        if let Some(signature) = self.state.take() {
+            part.text("thoughtSignature", &signature);
+        }
+        part.end();
+        parts.end();
+        content.text("role", "model");
+        content.end();
+        finish_reason(&mut candidate, &stop);
+        candidate.int("index", 0);
+        write_grounding(&mut candidate, self.citations.iter(), None);
+        candidate.end();
+        candidates.end();
+        usage::write(&mut object, &self.usage);
+        object.text("modelVersion", &session.model_shown).text("responseId", &self.id);
+        object.end();
+        self.last(out);
+    }
+
+    fn last(&mut self, out: &mut Vec<u8>) {
+        self.after(out);
+        self.over = true;
+        if self.json_array {
+            out.push(b']');
+        }
+    }
+
+    fn before(&mut self, out: &mut Vec<u8>) {
+        let first = !std::mem::replace(&mut self.written, true);
+        out.extend_from_slice(match (self.json_array, first) {
+            (false, _) => b"data: ".as_slice(),
+            (true, true) => b"[",
+            (true, false) => b",\r\n",
+        });
+    }
+
+    fn after(&self, out: &mut Vec<u8>) {
+        if !self.json_array {
+            out.extend_from_slice(b"\n\n");
+        }
+    }
+}
