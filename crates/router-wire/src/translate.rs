@@ -26,15 +26,20 @@ use crate::facts::Facts;
 use crate::json::JsonError;
 
 mod dispatch;
+mod keep;
 mod request;
 mod session;
 mod stage;
 mod stream;
+mod strip;
 
-pub use request::translate_request;
+pub(crate) use keep::REDACTED;
+pub use keep::{KEPT_BYTES_MAX, KEPT_MAX};
+pub use request::{estimate_tokens, translate_request};
 pub use session::{Session, ToolAlias, native_vendor};
 pub(crate) use stage::WRAPPED_MEMBER;
 pub use stream::{Progress, StreamTranslator, Translated, WHOLE_MAX};
+pub use strip::without_foreign_state;
 
 /// What the request is translated for.
 #[derive(Clone, Copy, Debug)]
@@ -212,3 +217,6 @@ impl TranslateError {
 fn at(path: &str) -> String {
     if path.is_empty() { String::new() } else { format!("{path}: ") }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use crate::canonical::{
 use crate::dialect::Dialect;
 use crate::facts::{Facts, ReasoningContent, ThinkingKind};
 use crate::json::Str;
-use crate::translate::{RequestExtra, Target, native_vendor};
+use crate::translate::{REDACTED, RequestExtra, Target, native_vendor};
 
 /// Smallest thinking budget of Messages, in tokens.
 const BUDGET_MIN: u64 = 1024;
@@ -53,41 +53,40 @@ fn put_back<'a>(request: &mut Request<'a>, inbound: Dialect, extra: &RequestExtr
             // The reader knew where the state belongs.
             continue;
         }
-        let mut at = 0;
-        while let Some(part) = turn.parts.get(at) {
-            let origin = part.origin;
-            let state = match &part.content {
-                Content::ToolCall(call) => extra
-                    .kept
-                    .iter()
-                    .find(|(id, _)| call.id == *id.as_str())
-                    .map(|(_, state)| state),
-                _ => None,
-            };
-            if let Some(state) = state {
-                let opaque =
-                    envelope::unwrapped(&Str::plain(state.as_str()), native_vendor(inbound));
-                let text = unsigned_text(&mut turn.parts);
-                let thinking = Thinking { text, opaque: Some(opaque), redacted: false };
-                let part = Part::new(Content::Thinking(Box::new(thinking)), origin);
-                turn.parts.insert(at.min(turn.parts.len()), part);
-                at += 1;
+        let mut parts = Vec::with_capacity(turn.parts.len() + 1);
+        let (mut text, mut used) = (None, false);
+        for part in std::mem::take(&mut turn.parts) {
+            if let Content::ToolCall(call) = &part.content {
+                for (_, state) in extra.kept.iter().filter(|(id, _)| call.id == *id.as_str()) {
+                    let opaque =
+                        envelope::unwrapped(&Str::plain(state.as_str()), native_vendor(inbound));
+                    let redacted = opaque.family.as_deref() == Some(REDACTED);
+                    let text = if redacted { None } else { text.take() };
+                    used |= text.is_some();
+                    let text = text.unwrap_or_default();
+                    let thinking = Thinking { text, opaque: Some(opaque), redacted };
+                    let content = Content::Thinking(Box::new(thinking));
+                    parts.push(Part::new(content, part.origin));
+                }
             }
-            at += 1;
+            if let Content::Thinking(thinking) = &part.content {
+                // The client has the words, the router the state.
+                text.get_or_insert_with(|| thinking.text.clone());
+            }
+            parts.push(part);
         }
-    }
-}
-
-/// Takes the text of the first thinking part that has no state of its own.
-fn unsigned_text<'a>(parts: &mut [Part<'a>]) -> Str<'a> {
-    for part in parts {
-        if let Content::Thinking(thinking) = &mut part.content
-            && thinking.opaque.is_none()
-        {
-            return std::mem::take(&mut thinking.text);
+        if used {
+            // Its words stand with the state now.
+            let unsigned = |part: &Part<'_>| match &part.content {
+                Content::Thinking(thinking) => thinking.opaque.is_none(),
+                _ => false,
+            };
+            if let Some(at) = parts.iter().position(unsigned) {
+                parts.remove(at);
+            }
         }
+        turn.parts = parts;
     }
-    Str::EMPTY
 }
 
 /// Leaves out the thinking that the target cannot take as its own.

@@ -3,8 +3,9 @@
 use super::{
     Outbound, ReadError, Refusal, RequestExtra, Session, Target, TranslateError, dispatch,
 };
-use crate::canonical::{Loss, Losses};
+use crate::canonical::{Loss, Losses, Request};
 use crate::dialect::Dialect;
+use crate::facts::ReasoningContent;
 use crate::fit;
 use crate::json::path_at;
 
@@ -19,14 +20,7 @@ pub fn translate_request(
     target: &Target<'_>,
 ) -> Result<Outbound, TranslateError> {
     let text = text_of(body)?;
-    let mut request =
-        dispatch::read_request(inbound, text, extra).map_err(|error| match error {
-            ReadError::ThreadNotFound => TranslateError::ThreadNotFound,
-            ReadError::Json(error) => TranslateError::Malformed {
-                path: path_at(text, error.at),
-                problem: error.problem.into_owned(),
-            },
-        })?;
+    let mut request = read(inbound, text, extra)?;
     if let Some(model) = extra.model {
         request.model = model.into();
     }
@@ -48,6 +42,7 @@ pub fn translate_request(
         input_estimate: crate::estimate::input_tokens(&request),
         vendor: target.facts.vendor.clone(),
         family: target.facts.family.clone(),
+        keeps_text: target.facts.reasoning_content == ReasoningContent::Required,
         echo: dispatch::echo(inbound, text),
     };
     request.stream = session.stream;
@@ -59,6 +54,29 @@ pub fn translate_request(
     let losses = losses.into_list();
     refuse_strict(&losses, target)?;
     Ok(Outbound { body: out, headers: headers(target), losses, session })
+}
+
+/// A guess at the input tokens of a client's request, for upstreams that cannot count them.
+pub fn estimate_tokens(
+    inbound: Dialect,
+    body: &[u8],
+    extra: &RequestExtra<'_>,
+) -> Result<u64, TranslateError> {
+    read(inbound, text_of(body)?, extra).map(|request| crate::estimate::input_tokens(&request))
+}
+
+fn read<'a>(
+    inbound: Dialect,
+    text: &'a str,
+    extra: &RequestExtra<'a>,
+) -> Result<Request<'a>, TranslateError> {
+    dispatch::read_request(inbound, text, extra).map_err(|error| match error {
+        ReadError::ThreadNotFound => TranslateError::ThreadNotFound,
+        ReadError::Json(error) => TranslateError::Malformed {
+            path: path_at(text, error.at),
+            problem: error.problem.into_owned(),
+        },
+    })
 }
 
 /// The text of a body; a byte order mark is not part of it.

@@ -52,6 +52,8 @@ pub struct Session {
     pub vendor: String,
     /// Its family.
     pub family: String,
+    /// Whether readable thinking is what the vendor demands back.
+    pub keeps_text: bool,
     /// Members of the request that the client's dialect repeats in its answers (Responses): JSON
     /// members without the braces, or nothing.
     pub echo: String,
@@ -76,6 +78,7 @@ impl Session {
             input_estimate: 0,
             vendor: String::new(),
             family: String::new(),
+            keeps_text: false,
             echo: String::new(),
         }
     }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::keep::{self, Keeper};
 use super::{Session, ToolAlias};
 use crate::canonical::{
     Block, Content, Delta, Event, Losses, Response, Severity, Stop, StopReason, ToolInput,
@@ -21,6 +22,7 @@ pub(super) struct Stage {
     called: bool,
     refused: bool,
     stopped: bool,
+    keeper: Option<Keeper>,
 }
 
 #[derive(Debug, Default)]
@@ -28,6 +30,8 @@ enum Now {
     #[default]
     Other,
     Text,
+    Thinking,
+    Redacted,
     /// A free-text tool shown as a function: its input is complete at the close only.
     Wrapped(String),
 }
@@ -35,7 +39,29 @@ enum Now {
 impl Stage {
     pub(super) fn new(session: &Session) -> Self {
         let scanner = (!session.stops.is_empty()).then(|| StopScanner::new(session.stops.clone()));
-        Self { scanner, ..Self::default() }
+        let keeper = keep::needed(session).then(Keeper::default);
+        Self { scanner, keeper, ..Self::default() }
+    }
+
+    /// State to keep for the client.
+    pub(super) fn kept(&self) -> &[(String, String)] {
+        self.keeper.as_ref().map(Keeper::kept).unwrap_or_default()
+    }
+
+    fn keep(&mut self, session: &Session, event: &Event<'_>) {
+        let Some(keeper) = &mut self.keeper else { return };
+        match event {
+            Event::Open { kind: Block::ToolCall { id, .. }, .. } => keeper.call(session, id),
+            Event::Delta { delta: Delta::Text(text), .. }
+                if matches!(self.block, Now::Thinking) =>
+            {
+                keeper.text(session, text);
+            }
+            Event::Delta { delta: Delta::Opaque(opaque), .. } => {
+                keeper.state(session, opaque, matches!(self.block, Now::Redacted));
+            }
+            _ => {}
+        }
     }
 
     /// Passes an event on as the client is to see it. Events come from the sequencer, so that
@@ -49,6 +75,7 @@ impl Stage {
         if self.stopped && !matches!(event, Event::Usage(_) | Event::Failed(_)) {
             return;
         }
+        self.keep(session, &event);
         match event {
             Event::Open { block, kind } => self.open(session, block, kind, sink),
             Event::Delta { block, delta } => self.delta(block, delta, sink),
@@ -68,7 +95,12 @@ impl Stage {
         kind: Block<'_>,
         sink: &mut impl FnMut(Event<'_>),
     ) {
-        self.block = if matches!(kind, Block::Text) { Now::Text } else { Now::Other };
+        self.block = match kind {
+            Block::Text => Now::Text,
+            Block::Thinking { redacted: false } => Now::Thinking,
+            Block::Thinking { redacted: true } => Now::Redacted,
+            Block::ToolCall { .. } | Block::Refusal => Now::Other,
+        };
         self.refused |= matches!(kind, Block::Refusal);
         let Block::ToolCall { id, name, namespace, custom, hosted } = kind else {
             return sink(Event::Open { block, kind });
@@ -133,7 +165,7 @@ impl Stage {
                     sink(Event::Delta { block, delta: Delta::Text(held.into()) });
                 }
             }
-            Now::Other => {}
+            Now::Other | Now::Thinking | Now::Redacted => {}
         }
         sink(Event::Close { block });
     }
@@ -168,7 +200,7 @@ pub(crate) const WRAPPED_MEMBER: &str = "input";
 /// Agents act on the stop reason: it must say that tools wait, and that an answer is a refusal.
 const fn corrected(reason: StopReason, called: bool, refused: bool) -> StopReason {
     match reason {
-        StopReason::EndTurn | StopReason::StopSequence if called => StopReason::ToolUse,
+        StopReason::EndTurn if called => StopReason::ToolUse,
         StopReason::ToolUse if !called => StopReason::EndTurn,
         StopReason::EndTurn if refused => StopReason::Refusal,
         other => other,
@@ -178,6 +210,9 @@ const fn corrected(reason: StopReason, called: bool, refused: bool) -> StopReaso
 /// The same for a whole answer.
 pub(super) fn restore(response: &mut Response<'_>, session: &Session, losses: &mut Losses) {
     for choice in &mut response.choices {
+        if !session.stops.is_empty() {
+            cut_at_stop(choice, session);
+        }
         let (mut called, mut refused) = (false, false);
         choice.parts.retain(|part| {
             let foreign = matches!(part.content, Content::Foreign(_));
@@ -209,9 +244,6 @@ pub(super) fn restore(response: &mut Response<'_>, session: &Session, losses: &m
                 Content::Refusal(_) => refused = true,
                 _ => {}
             }
-        }
-        if !session.stops.is_empty() {
-            cut_at_stop(choice, session);
         }
         choice.stop.reason = corrected(choice.stop.reason, called, refused);
     }

@@ -1,6 +1,7 @@
 //! The way back: an upstream's answer becomes the client's, whole or piece by piece.
 
 use super::dispatch::{self, Reader, Writer};
+use super::keep;
 use super::stage::{self, Stage};
 use super::{Answer, Session};
 use crate::canonical::{Block, Delta, Event, Loss, Losses, Response, Sequencer};
@@ -32,6 +33,8 @@ pub struct Translated {
     pub usage: Usage,
     /// What could not be carried.
     pub losses: Vec<Loss>,
+    /// State to keep for the client by tool-call id, for [`super::RequestExtra::kept`].
+    pub kept: Vec<(String, String)>,
 }
 
 impl Session {
@@ -46,7 +49,8 @@ impl Session {
         let mut response = self.read_whole(body, &mut losses)?;
         stage::restore(&mut response, self, &mut losses);
         dispatch::write_response(self, &response, &mut losses, out);
-        Ok(Translated { usage: response.usage, losses: losses.into_list() })
+        let kept = keep::of(&response, self);
+        Ok(Translated { usage: response.usage, losses: losses.into_list(), kept })
     }
 
     fn read_whole<'a>(
@@ -175,6 +179,11 @@ impl StreamTranslator {
     /// Tokens, as far as the upstream has reported them.
     pub const fn usage(&self) -> &Usage {
         &self.pipe.seen.usage
+    }
+
+    /// State to keep for the client by tool-call id, for [`super::RequestExtra::kept`].
+    pub fn kept(&self) -> &[(String, String)] {
+        self.pipe.stage.kept()
     }
 
     /// What could not be carried.

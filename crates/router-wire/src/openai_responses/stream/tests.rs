@@ -39,6 +39,7 @@ pub(crate) fn session(inbound: Dialect, outbound: Dialect) -> Session {
         input_estimate: 7,
         vendor: "openai".to_owned(),
         family: "gpt-5".to_owned(),
+        keeps_text: false,
         echo: String::new(),
     }
 }
