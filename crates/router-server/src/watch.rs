@@ -35,6 +35,8 @@ impl FileWatch {
     /// has to do.
     pub(crate) fn new(path: PathBuf, debounce: Duration) -> Self {
         let (sender, events) = mpsc::channel(EVENTS_MAX);
+        // What changed between the first reading and the first watching has no event of its own.
+        let _ = sender.try_send(());
         let on_event = move |event: notify::Result<notify::Event>| {
             // Reading the file is no change; a full channel already means "look".
             if !event.is_ok_and(|event| event.kind.is_access()) {
@@ -52,12 +54,16 @@ impl FileWatch {
     /// Resolves when the file may have changed.
     pub(crate) async fn changed(&mut self) {
         tokio::select! {
-            _ = self.events.recv() => {
+            // Without a watcher there are no events: only the poll is left.
+            Some(()) = self.events.recv() => {
                 // Each further event starts the pause anew, within reason: a home directory may
                 // never be quiet.
                 let until = Instant::now() + self.debounce * PAUSES_MAX;
                 while Instant::now() < until
-                    && tokio::time::timeout(self.debounce, self.events.recv()).await.is_ok()
+                    && matches!(
+                        tokio::time::timeout(self.debounce, self.events.recv()).await,
+                        Ok(Some(()))
+                    )
                 {}
             }
             () = tokio::time::sleep(POLL) => {}
