@@ -10,7 +10,7 @@ use router_core::resolve::{self, ResolveError};
 use router_wire::Dialect;
 use router_wire::detect::{self, HeaderHints};
 use router_wire::error::{ClientError, ErrorKind};
-use router_wire::peek::{self, Peek, PeekError};
+use router_wire::peek::{self, Peek, PeekError, Problem};
 use router_wire::surface::Operation;
 
 use super::extract::{self, BodyError};
@@ -31,6 +31,7 @@ pub(super) async fn answer(
     let body = extract::read(&head.headers, body, limit).await;
     let body = body.map_err(|error| body_error(error, limit))?;
     let peek = peek::peek(&body).map_err(|error| peek_error(&error, &body))?;
+    check_model(&peek, &body).map_err(|error| peek_error(&error, &body))?;
     let asked = Asked::new(operation, &peek, head);
     let dialect = asked.dialect;
     let job = job(cx, head, &body, &peek, asked);
@@ -128,6 +129,17 @@ fn body_error(error: BodyError, limit: usize) -> ClientError {
     };
     let error_body = ClientError::new(kind, message);
     if error == BodyError::TimedOut { error_body.with_status(408) } else { error_body }
+}
+
+/// A name that cannot be read is not taken for the default model's.
+fn check_model(peek: &Peek<'_>, body: &[u8]) -> Result<(), PeekError> {
+    let Some(member) = peek.model.filter(|member| member.value.of(body).starts_with(b"\"")) else {
+        return Ok(());
+    };
+    let expected = "a string with valid escapes";
+    let problem = Problem::WrongType { member: "model", expected };
+    let offset = member.value.range().start;
+    peek.text(member).map(|_| ()).ok_or(PeekError { offset, problem })
 }
 
 fn peek_error(error: &PeekError, body: &[u8]) -> ClientError {
