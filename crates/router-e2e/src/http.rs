@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -113,6 +113,16 @@ impl Exchange {
         stream.set_nodelay(true)?;
         stream.write_all(bytes)?;
         Ok(Self { reader: BufReader::new(stream), method: "GET".to_owned() })
+    }
+
+    /// Sends more bytes.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        Ok(self.reader.get_mut().write_all(bytes)?)
+    }
+
+    /// Says that nothing more will be sent, as a client does that is done.
+    pub fn close_sending(&mut self) -> Result<()> {
+        Ok(self.reader.get_ref().shutdown(Shutdown::Write)?)
     }
 
     /// Reads the head.

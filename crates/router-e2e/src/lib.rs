@@ -2,9 +2,11 @@
 //! `router-demo`.
 
 pub mod http;
+pub mod origin;
 pub mod provider;
 pub mod router;
 pub mod sdk;
 
+pub use origin::Origin;
 pub use provider::Provider;
 pub use router::Router;

@@ -51,6 +51,29 @@ pub fn command(home: &Path) -> Result<Command> {
     Ok(command)
 }
 
+/// Runs the router with these arguments until it ends by itself, in an empty home directory.
+pub fn run(arguments: &[&str], env: &[(&str, &str)]) -> Result<Ended> {
+    let home = TempDir::new()?;
+    let mut command = command(home.path())?;
+    let output = command.args(arguments).envs(env.iter().copied()).output()?;
+    Ok(Ended {
+        code: output.status.code(),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+/// How a process ended, and what it printed.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit code; absent when a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
 impl Router {
     /// Starts the router with `config` on a free port.
     pub fn start(config: &Value) -> Result<Self> {
@@ -154,6 +177,14 @@ impl Router {
             bail!("kill failed ({status})");
         }
         Ok(())
+    }
+
+    /// A figure of `/proc/PID/status` in KiB, such as `VmRSS`.
+    pub fn memory_kib(&self, name: &str) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
+        let line = status.lines().find(|line| line.starts_with(name));
+        let figure = line.and_then(|line| line.split_whitespace().nth(1));
+        figure.context("no such figure")?.parse().context("not a number")
     }
 
     /// Waits for the process to end.

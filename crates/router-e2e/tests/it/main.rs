@@ -1,3 +1,15 @@
 //! Whole-process tests: the shipped binary, real sockets, real clients.
 
+#![expect(clippy::indexing_slicing, reason = "what is not there fails the test, as it should")]
+
+mod auth;
+mod bad_input;
+mod common;
+mod limits;
+mod outbound;
+mod passthrough;
+mod reload;
+mod routing;
 mod sdks;
+mod streams;
+mod surface;
