@@ -42,7 +42,7 @@ pub fn fit<'a>(
     target: &Target<'_>,
     losses: &mut Losses,
 ) -> Result<Fitted, Refusal> {
-    let hosted = extras::fit(request, target, losses)?;
+    let hosted = extras::fit(request, inbound, target, losses)?;
     let tools = tools::fit(request, &hosted, target, losses)?;
     turns::fit(request, target, losses)?;
     thinking::fit(request, inbound, extra, target, losses);

@@ -9,11 +9,16 @@ use crate::translate::{Refusal, Target};
 /// Drops, rewrites or refuses all of it.
 pub(super) fn fit(
     request: &mut Request<'_>,
+    inbound: Dialect,
     target: &Target<'_>,
     losses: &mut Losses,
 ) -> Result<Vec<Hosted>, Refusal> {
     for extra in std::mem::take(&mut request.extras) {
-        settle(&extra, "", losses)?;
+        if is_shared(&extra, inbound, target) {
+            request.extras.push(extra);
+        } else {
+            settle(&extra, "", losses)?;
+        }
     }
     for turn in &mut request.turns {
         fit_turn(turn, target, losses)?;
@@ -30,6 +35,15 @@ pub(super) fn fit(
         }
     }
     Ok(hosted)
+}
+
+/// Whether both dialects are OpenAI's and the member is the same in both: its writer passes it on.
+fn is_shared(extra: &Extra<'_>, inbound: Dialect, target: &Target<'_>) -> bool {
+    let openai = |dialect| matches!(dialect, Dialect::OpenaiChat | Dialect::OpenaiResponses);
+    extra.path == "moderation"
+        && openai(inbound)
+        && openai(target.dialect)
+        && target.facts.openai_extras
 }
 
 /// A hosted tool that became a function.

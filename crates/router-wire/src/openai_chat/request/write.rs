@@ -57,7 +57,7 @@ pub fn write(
         stream,
         include_usage: _,
         legacy_functions: _,
-        extras: _,
+        extras,
     } = request;
     let mut marks = Marks::new(request, target);
     let mut object = Object::new(out);
@@ -93,17 +93,26 @@ pub fn write(
     write_identity(&mut object, identity, target, losses);
     write_cache(&mut object, cache, target, losses)?;
     write_storage(&mut object, storage, target, losses);
+    // `fit` leaves what OpenAI's two dialects share.
+    if let Some(moderation) = extras.iter().find(|extra| extra.path == "moderation") {
+        object.raw("moderation", moderation.raw.text());
+    }
     if *stream {
-        object.bool("stream", true);
-        let mut options = object.object("stream_options");
-        options.bool("include_usage", true);
-        if target.facts.openai_extras {
-            options.bool("include_obfuscation", false);
-        }
-        options.end();
+        write_stream(&mut object, target);
     }
     object.end();
     Ok(())
+}
+
+/// A stream, with the usage that clients and counters need.
+fn write_stream(object: &mut Object<'_>, target: &Target<'_>) {
+    object.bool("stream", true);
+    let mut options = object.object("stream_options");
+    options.bool("include_usage", true);
+    if target.facts.openai_extras {
+        options.bool("include_obfuscation", false);
+    }
+    options.end();
 }
 
 /// Which cache marks are written, and how.

@@ -40,7 +40,7 @@ pub fn write(
         stream,
         include_usage: _,
         legacy_functions: _,
-        extras: _,
+        extras,
     } = request;
     if choices.is_some_and(|count| count > 1) {
         return Err(losses.refuse("n", "Responses gives one answer"));
@@ -68,6 +68,10 @@ pub fn write(
     write_tier(&mut object, service_tier.as_ref(), losses);
     write_cache(&mut object, cache);
     write_storage(&mut object, storage);
+    // `fit` leaves what OpenAI's two dialects share.
+    if let Some(moderation) = extras.iter().find(|extra| extra.path == "moderation") {
+        object.raw("moderation", moderation.raw.text());
+    }
     if *stream {
         object.bool("stream", true);
         if target.facts.openai_extras {

@@ -262,3 +262,22 @@ fn d41_tools_of_responses_keep_their_schema() {
     check(NEWER, json!({"tools": tool}), "/tools/0/strict", json!(true));
     check(NEWER, json!({"tools": tool}), "/tools/0/input_schema/type", json!("object"));
 }
+
+#[test]
+fn moderation_is_the_same_in_both_of_openais_dialects_and_lost_elsewhere() {
+    let body = json!({"model": "m", "messages": [user()], "moderation": {"model": "omni"}});
+    let bytes = serde_json::to_vec(&body).unwrap();
+    let options = Options::default();
+    for (dialect, model, passed) in [
+        (Dialect::OpenaiResponses, "gpt-5.6", true),
+        (Dialect::Anthropic, NEWER, false),
+    ] {
+        let facts = FactsTable::embedded().lookup(model);
+        let target = Target { dialect, model, facts: &facts, options: &options };
+        let extra = RequestExtra::default();
+        let out = translate_request(Dialect::OpenaiChat, &bytes, &extra, &target).unwrap();
+        let body: Value = serde_json::from_slice(&out.body).unwrap();
+        assert_eq!(body["moderation"]["model"] == "omni", passed, "{body}");
+        assert_eq!(out.losses.is_empty(), passed);
+    }
+}
