@@ -93,7 +93,9 @@ fn said() -> Vec<Event<'static>> {
         text(3, "world"),
         Event::Delta {
             block: 3,
-            delta: Delta::Logprobs(Json(r#"[{"token":"world","logprob":-0.1}]"#.into())),
+            delta: Delta::Logprobs(Json(
+                r#"[{"token":"world","logprob":-0.1,"bytes":[119],"top_logprobs":[]}]"#.into(),
+            )),
         },
         Event::Close { block: 3 },
         Event::Open { block: 4, kind: Block::Text },
