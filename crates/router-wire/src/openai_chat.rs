@@ -15,3 +15,6 @@ mod usage;
 
 /// Marks the text of a tool result that is an error, as Chat has no member for it.
 const TOOL_ERROR: &str = "[tool error]";
+
+/// The vendor whose Chat server carries the state of thinking on tool calls.
+const GOOGLE: &str = "google";

@@ -95,8 +95,12 @@ fn keep_own_state(request: &mut Request<'_>, target: &Target<'_>, losses: &mut L
     let own = |opaque: &Opaque<'_>| opaque.vendor == facts.vendor.as_str();
     let keeps = |thinking: &Thinking<'_>| match target.dialect {
         Dialect::OpenaiChat => {
-            facts.reasoning_content == ReasoningContent::Required
-                && (!thinking.text.is_empty() || thinking.opaque.as_ref().is_some_and(own))
+            let required = facts.reasoning_content == ReasoningContent::Required;
+            // Google's Chat server takes its signatures back with the calls.
+            let signed = facts.vendor == "google";
+            let own = thinking.opaque.as_ref().filter(|opaque| own(opaque));
+            (required && (!thinking.text.is_empty() || own.is_some()))
+                || (signed && own.is_some_and(|opaque| !opaque.payload.is_empty()))
         }
         Dialect::Anthropic | Dialect::OpenaiResponses | Dialect::Gemini => {
             thinking.opaque.as_ref().is_some_and(|o| own(o) && !o.payload.is_empty())

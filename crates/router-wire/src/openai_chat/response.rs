@@ -1,6 +1,6 @@
 //! The whole answer of Chat Completions.
 
-use super::said::{Said, Talk};
+use super::said::{self, Said, Talk};
 use super::stop::{self, Ending};
 use super::{loose, usage};
 use crate::canonical::{
@@ -142,6 +142,11 @@ fn parts<'a>(
         }
         let id = if call.id.is_empty() { ids::call_id(&head.id, count).into() } else { call.id };
         count += 1;
+        if let Some(state) = call.state {
+            let opaque = Some(said::google(state));
+            let thinking = Thinking { text: Str::EMPTY, opaque, redacted: false };
+            parts.push(Part::new(Content::Thinking(Box::new(thinking)), origin));
+        }
         let input = if call.custom { ToolInput::Text(call.input) } else { arguments(call.input) };
         let call = ToolCall {
             id,

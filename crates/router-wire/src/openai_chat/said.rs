@@ -1,8 +1,10 @@
 //! What an upstream says: a `message` of an answer or a `delta` of a stream, which have the same
 //! members.
 
-use super::loose;
-use crate::canonical::Citation;
+use std::borrow::Cow;
+
+use super::{GOOGLE, loose};
+use crate::canonical::{Citation, Opaque};
 use crate::json::{Cursor, JsonError, Kind, Raw, Str};
 
 /// A message or a delta.
@@ -218,6 +220,8 @@ pub(super) struct Call<'a> {
     pub(super) input: Str<'a>,
     /// Whether the input is free text.
     pub(super) custom: bool,
+    /// State of the thinking before the call, which Google's server wants back with it.
+    pub(super) state: Option<Str<'a>>,
 }
 
 impl<'a> Call<'a> {
@@ -232,6 +236,7 @@ impl<'a> Call<'a> {
                     call.custom = true;
                     call.function(c)?;
                 }
+                "extra_content" => call.state = google_state(c)?,
                 "type" => call.custom |= loose::text(c)?.is_some_and(|kind| kind == *"custom"),
                 _ => c.skip()?,
             }
@@ -258,4 +263,27 @@ impl<'a> Call<'a> {
             Ok(())
         })
     }
+}
+
+/// `{"google": {"thought_signature": ...}}`.
+fn google_state<'a>(c: &mut Cursor<'a>) -> Result<Option<Str<'a>>, JsonError> {
+    let mut state = None;
+    loose::object(c, |key, c| {
+        if key != "google" {
+            return c.skip();
+        }
+        loose::object(c, |key, c| {
+            if key == "thought_signature" {
+                state = loose::filled(c)?;
+                return Ok(());
+            }
+            c.skip()
+        })
+    })?;
+    Ok(state)
+}
+
+/// State of Google's thinking.
+pub(super) fn google(payload: Str<'_>) -> Opaque<'_> {
+    Opaque { vendor: Cow::Borrowed(GOOGLE), family: None, payload }
 }

@@ -17,7 +17,7 @@ use crate::ids;
 use crate::json::{Cursor, JsonError, Kind, Raw, Str};
 use crate::openai_chat::said::{Call, Said, Talk};
 use crate::openai_chat::stop::{self, Ending};
-use crate::openai_chat::{loose, usage};
+use crate::openai_chat::{loose, said, usage};
 use crate::usage::Usage;
 
 /// Reads the chunks of one Chat stream.
@@ -263,9 +263,17 @@ impl Reader {
         }
         let (id, early) = (known.id.clone(), std::mem::take(&mut known.early));
         let custom = known.custom;
-        known.key = Some(next);
         self.close_talk(sink);
+        if let Some(state) = call.state {
+            let block = self.next_key();
+            sink(Event::Open { block, kind: Block::Thinking { redacted: false } });
+            sink(Event::Delta { block, delta: Delta::Opaque(said::google(state)) });
+            sink(Event::Close { block });
+        }
         let block = self.next_key();
+        if let Some(known) = self.calls.get_mut(at) {
+            known.key = Some(block);
+        }
         let kind = Block::ToolCall {
             id: Str::plain(&id),
             name: call.name,

@@ -384,3 +384,34 @@ fn what_chat_does_not_have_is_refused_at_its_place() {
         "messages[0].content[0]: Chat has nothing like container_upload",
     );
 }
+
+#[test]
+fn b7_23_googles_signature_goes_back_with_its_call() {
+    let body = json!({"model": "c", "max_tokens": 9, "messages": [
+        {"role": "user", "content": "x"},
+        {"role": "assistant", "content": [
+            {"type": "thinking", "thinking": "", "signature": "llmr1:google::SIG"},
+            {"type": "tool_use", "id": "a", "name": "f", "input": {}},
+            {"type": "tool_use", "id": "b", "name": "f", "input": {}}
+        ]},
+        {"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "a", "content": "1"},
+            {"type": "tool_result", "tool_use_id": "b", "content": "2"}
+        ]}
+    ]});
+    let sent = |model: &str| {
+        let facts = FactsTable::embedded().lookup(model);
+        let options = Options::default();
+        let target =
+            Target { dialect: Dialect::OpenaiChat, model, facts: &facts, options: &options };
+        let bytes = serde_json::to_vec(&body).unwrap();
+        let extra = RequestExtra::default();
+        let out = crate::translate::translate_request(Dialect::Anthropic, &bytes, &extra, &target);
+        let body: Value = serde_json::from_slice(&out.unwrap().body).unwrap();
+        body["messages"][1]["tool_calls"].clone()
+    };
+    let calls = sent("gemini-3-flash");
+    assert_eq!(calls[0]["extra_content"], json!({"google": {"thought_signature": "SIG"}}));
+    assert!(calls[1].get("extra_content").is_none());
+    assert!(sent("gpt-4o")[0].get("extra_content").is_none());
+}

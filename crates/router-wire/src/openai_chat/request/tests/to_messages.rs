@@ -268,10 +268,9 @@ fn moderation_is_the_same_in_both_of_openais_dialects_and_lost_elsewhere() {
     let body = json!({"model": "m", "messages": [user()], "moderation": {"model": "omni"}});
     let bytes = serde_json::to_vec(&body).unwrap();
     let options = Options::default();
-    for (dialect, model, passed) in [
-        (Dialect::OpenaiResponses, "gpt-5.6", true),
-        (Dialect::Anthropic, NEWER, false),
-    ] {
+    for (dialect, model, passed) in
+        [(Dialect::OpenaiResponses, "gpt-5.6", true), (Dialect::Anthropic, NEWER, false)]
+    {
         let facts = FactsTable::embedded().lookup(model);
         let target = Target { dialect, model, facts: &facts, options: &options };
         let extra = RequestExtra::default();

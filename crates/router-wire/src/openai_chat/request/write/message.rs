@@ -7,7 +7,7 @@ use crate::canonical::{
 };
 use crate::facts::ReasoningContent;
 use crate::json::{Array, Object, Str};
-use crate::openai_chat::TOOL_ERROR;
+use crate::openai_chat::{GOOGLE, TOOL_ERROR};
 use crate::translate::{Refusal, Target};
 
 /// What a vendor gets that demands the reasoning of a turn back when nobody has it. Empty text is
@@ -213,9 +213,9 @@ impl Writer<'_, '_> {
         }
         if !said.calls.is_empty() {
             let mut list = object.array("tool_calls");
-            for (call, mark) in said.calls {
+            for (call, mark, state) in said.calls {
                 self.marks.carry(mark, self.losses);
-                write_call(list.object(), call);
+                write_call(list.object(), call, state);
             }
             list.end();
         }
@@ -230,7 +230,9 @@ struct Said<'a, 'p> {
     texts: Vec<(Str<'a>, Option<CacheMark>)>,
     refusal: Vec<Str<'a>>,
     reasoning: Vec<Str<'a>>,
-    calls: Vec<(&'p ToolCall<'a>, Option<CacheMark>)>,
+    /// Calls, with the state of the thinking before them where it goes back with the call.
+    calls: Vec<(&'p ToolCall<'a>, Option<CacheMark>, Option<&'p Str<'a>>)>,
+    state: Option<&'p Str<'a>>,
 }
 
 impl<'a, 'p> Said<'a, 'p> {
@@ -245,7 +247,9 @@ impl<'a, 'p> Said<'a, 'p> {
             match &part.content {
                 Content::Refusal(text) => self.refusal.push(text.clone()),
                 Content::Thinking(thinking) => self.thinking(thinking, part, target, losses),
-                Content::ToolCall(call) => self.calls.push((call, part.cache)),
+                Content::ToolCall(call) => {
+                    self.calls.push((call, part.cache, self.state.take()));
+                }
                 Content::ToolResult(_) => {
                     let why = "a result of a tool stands in a turn of the assistant";
                     return Err(losses.refuse_at(part.origin, why));
@@ -270,26 +274,30 @@ impl<'a, 'p> Said<'a, 'p> {
 
     fn thinking(
         &mut self,
-        thinking: &Thinking<'a>,
+        thinking: &'p Thinking<'a>,
         part: &Part<'a>,
         target: &Target<'_>,
         losses: &mut Losses,
     ) {
         let Thinking { text, opaque, redacted: _ } = thinking;
+        let kept = opaque.as_ref().filter(|state| state.vendor == target.facts.vendor);
+        if let (GOOGLE, Some(state)) = (target.facts.vendor.as_str(), kept) {
+            self.state = Some(&state.payload);
+            return;
+        }
         if target.facts.reasoning_content != ReasoningContent::Required {
             let why = "thinking is no part of Chat";
             losses.add_at(Severity::Hint, "thinking", part.origin, why);
             return;
         }
         // Where the client did not see the text, the state it carried is the text.
-        let kept = opaque.as_ref().filter(|state| state.vendor == target.facts.vendor);
         let text = Some(text).filter(|text| !text.is_empty());
         let text = text.or_else(|| kept.map(|state| &state.payload));
         self.reasoning.extend(text.filter(|text| !text.is_empty()).cloned());
     }
 }
 
-fn write_call(mut object: Object<'_>, call: &ToolCall<'_>) {
+fn write_call(mut object: Object<'_>, call: &ToolCall<'_>, state: Option<&Str<'_>>) {
     let ToolCall { id, name, namespace: _, input, custom, hosted: _ } = call;
     object.str("id", id);
     if *custom {
@@ -311,6 +319,13 @@ fn write_call(mut object: Object<'_>, call: &ToolCall<'_>) {
             ToolInput::Json(json) => inner.text("arguments", json.text()),
         };
         inner.end();
+    }
+    if let Some(state) = state {
+        let mut outer = object.object("extra_content");
+        let mut inner = outer.object(GOOGLE);
+        inner.str("thought_signature", state);
+        inner.end();
+        outer.end();
     }
     object.end();
 }

@@ -281,3 +281,10 @@ fn a_second_finish_reason_is_passed_over_but_content_after_the_first_is_not() {
 fn chunks_that_say_nothing_show_that_the_upstream_lives() {
     assert_eq!(read(&[r#"{"choices":[],"prompt_filter_results":[]}"#, "{}"]), "ping ping");
 }
+
+#[test]
+fn b7_23_googles_signature_stands_in_front_of_its_call() {
+    let call = r#"{"tool_calls":[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":"{}"},
+        "extra_content":{"google":{"thought_signature":"SIG"}}}]}"#;
+    check(&[call], r#"+0:thinking ? -0 +1:f(a) "{}" finish(EndTurn)"#);
+}
