@@ -1,7 +1,7 @@
 //! Responses clients on other upstreams, and other clients on Responses upstreams: whole streams
 //! through the hub, cut at every place, and an agent's turns back and forth.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use router_wire::Dialect;
 use router_wire::error::{ClientError, ErrorKind};
@@ -158,9 +158,11 @@ fn messages_call(turn: usize, name: &str, input: &Value) -> String {
         json!({"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 9}}),
         json!({"type": "message_stop"}),
     ];
-    list.iter()
+    let lines: Vec<String> = list
+        .iter()
         .map(|data| format!("event: {}\ndata: {data}\n\n", data["type"].as_str().unwrap()))
-        .collect()
+        .collect();
+    lines.concat()
 }
 
 #[test]
