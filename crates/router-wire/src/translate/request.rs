@@ -24,6 +24,9 @@ pub fn translate_request(
     if let Some(model) = extra.model {
         request.model = model.into();
     }
+    if let Some(session) = extra.session {
+        request.identity.session = Some(session.into());
+    }
     let shown = extra.model_shown.map_or_else(|| request.model.decode(), Into::into).into_owned();
     let mut losses = Losses::new(inbound);
     let mut session = Session {

@@ -12,7 +12,7 @@ use crate::json::{Cursor, JsonError, Kind, Str};
 use crate::translate::{ReadError, RequestExtra};
 
 /// Reads a Messages request.
-pub fn read<'a>(body: &'a str, extra: &RequestExtra<'a>) -> Result<Request<'a>, ReadError> {
+pub fn read<'a>(body: &'a str, _: &RequestExtra<'a>) -> Result<Request<'a>, ReadError> {
     let mut c = Cursor::new(body);
     let mut r = Reading::default();
     let mut members = c.object()?;
@@ -28,9 +28,6 @@ pub fn read<'a>(body: &'a str, extra: &RequestExtra<'a>) -> Result<Request<'a>, 
         request.turns.insert(0, system);
     }
     request.sampling_done();
-    if let Some(session) = extra.session {
-        request.identity.session = Some(session.into());
-    }
     Ok(request)
 }
 

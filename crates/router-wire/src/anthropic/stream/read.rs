@@ -15,6 +15,8 @@ pub struct Reader {
     /// Blocks that are open: the upstream's index and ours.
     open: Vec<OpenBlock>,
     next_key: u32,
+    /// Id of the answer; calls without an id of their own get one made from it.
+    id: String,
     finished: bool,
 }
 
@@ -63,7 +65,7 @@ impl Reader {
         }
         c.end()?;
         match m.kind.as_deref().unwrap_or(name) {
-            "message_start" => Self::start(m.message, sink),
+            "message_start" => self.start(m.message, sink),
             "content_block_start" => self.block_start(&m, sink),
             "content_block_delta" => self.block_delta(&m, sink),
             "content_block_stop" => {
@@ -88,7 +90,11 @@ impl Reader {
         }
     }
 
-    fn start(message: Option<Raw<'_>>, sink: &mut impl FnMut(Event<'_>)) -> Result<(), JsonError> {
+    fn start(
+        &mut self,
+        message: Option<Raw<'_>>,
+        sink: &mut impl FnMut(Event<'_>),
+    ) -> Result<(), JsonError> {
         let message = message.ok_or_else(|| JsonError::new(0, "`message` is missing"))?;
         let mut start =
             Start { id: Str::EMPTY, model: Str::EMPTY, created_s: None, service_tier: None };
@@ -103,6 +109,7 @@ impl Reader {
                 _ => c.skip()?,
             }
         }
+        start.id.decode_into(&mut self.id);
         sink(Event::Start(start));
         if !used.is_empty() {
             sink(Event::Usage(used));
@@ -139,7 +146,11 @@ impl Reader {
             "thinking" => Some(Block::Thinking { redacted: false }),
             "redacted_thinking" => Some(Block::Thinking { redacted: true }),
             "tool_use" => Some(Block::ToolCall {
-                id: if id.is_empty() { crate::ids::call_id(&Str::EMPTY, key).into() } else { id },
+                id: if id.is_empty() {
+                    crate::ids::call_id(&Str::plain(&self.id), key).into()
+                } else {
+                    id
+                },
                 name,
                 namespace: None,
                 custom: false,
