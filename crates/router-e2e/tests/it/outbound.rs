@@ -1,6 +1,8 @@
 //! How upstreams are reached: proxies, addresses, connections.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use router_e2e::http::post;
@@ -52,6 +54,33 @@ fn what_is_exempt_from_the_proxy_is_asked_directly() -> Result<()> {
         assert_eq!(ask(&router)?, 502, "{exempt}");
         assert!(proxy.received().is_empty(), "{exempt}");
     }
+    Ok(())
+}
+
+#[test]
+fn nothing_is_told_to_an_upstream_that_cannot_prove_who_it_is() -> Result<()> {
+    // It takes the greeting of TLS and answers in plain text.
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let port = listener.local_addr()?.port();
+    let heard = std::thread::spawn(move || -> Result<Vec<u8>> {
+        let (mut stream, _) = listener.accept()?;
+        let mut heard = vec![0; 4096];
+        let read = stream.read(&mut heard)?;
+        heard.truncate(read);
+        stream.write_all(&whole("{\"id\":\"x\"}"))?;
+        stream.set_read_timeout(Some(Duration::from_millis(300)))?;
+        let _ = stream.read_to_end(&mut heard);
+        Ok(heard)
+    });
+    let mut config = away();
+    config["providers"][0]["baseUrl"] = json!(format!("https://127.0.0.1:{port}"));
+    let router = Router::start(&config)?;
+    assert_eq!(ask(&router)?, 502);
+    let heard = heard.join().map_err(|_| anyhow::anyhow!("the upstream panicked"))??;
+    // A handshake record (RFC 8446 5.1), and no word of the request.
+    assert_eq!(heard.first(), Some(&22));
+    let text = String::from_utf8_lossy(&heard);
+    assert!(!text.contains(KEY) && !text.contains("messages"), "{text}");
     Ok(())
 }
 

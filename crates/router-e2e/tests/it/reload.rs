@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use router_demo::{Fault, Script};
-use router_e2e::http::{Exchange, get, post};
+use router_e2e::http::{Exchange, get, post, send};
+use router_e2e::provider::KEY;
 use router_e2e::{Provider, Router};
 use serde_json::{Value, json};
 
@@ -208,6 +209,58 @@ fn a_deleted_file_keeps_the_config_until_it_is_back() -> Result<()> {
     assert!(has(&router, "v0")?);
     fs::write(router.config_path(), text(&provider, "v1")?)?;
     wait_for(&router, "v1")
+}
+
+#[test]
+fn a_reload_changes_the_key_and_never_drops_it() -> Result<()> {
+    let provider = Provider::start()?;
+    let mut config = version(&provider, "v0")?;
+    config["masterKey"] = json!("first");
+    let router = Router::start_with(&config, &["--host", "0.0.0.0"], &[])?;
+    let status = |key: &str| {
+        let headers = [("x-api-key", key)];
+        Ok::<_, anyhow::Error>(send(router.address(), "GET", "/v1/models", &headers, b"")?.status)
+    };
+    assert_eq!((status("first")?, status("second")?), (200, 401));
+    config["masterKey"] = json!("second");
+    fs::write(router.config_path(), config.to_string())?;
+    router.wait_for_log("config reloaded")?;
+    assert_eq!((status("first")?, status("second")?), (401, 200));
+    // Other machines reach this router: a file without a key is no config for it.
+    fs::write(router.config_path(), text(&provider, "open")?)?;
+    router.wait_for_log("not reloaded")?;
+    assert_eq!((status("")?, status("second")?), (401, 200));
+    let said = router.log().join("\n");
+    assert!(!said.contains("second") && said.contains("masterKey"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn a_mended_credential_is_used_at_once() -> Result<()> {
+    let (first, second) = (Provider::start()?, Provider::start()?);
+    let account = |id: &str, provider: &Provider, key: &str| {
+        json!({"id": id, "baseUrl": provider.demo().url(), "formats": ["openai"], "apiKey": key,
+            "models": ["demo-chat"]})
+    };
+    let mut config = json!({
+        "version": 2,
+        "providers": [account("a", &first, "expired"), account("b", &second, KEY)],
+        "modelAliases": {"v0": {"targets": ["a/demo-chat", "b/demo-chat"]}},
+        "server": {"reloadDebounceMs": 20},
+    });
+    let router = Router::start(&config)?;
+    let ask = || post(router.address(), "/v1/chat/completions", &Speaks::Chat.request("v0", false));
+    for _ in 0..3 {
+        assert_eq!(ask()?.status, 200);
+    }
+    // Once was enough to learn that the first one's key is bad.
+    assert_eq!((first.demo().requests().len(), second.demo().requests().len()), (1, 3));
+    config["providers"][0]["apiKey"] = json!(KEY);
+    fs::write(router.config_path(), config.to_string())?;
+    router.wait_for_log("config reloaded")?;
+    assert_eq!(ask()?.status, 200);
+    assert_eq!((first.demo().requests().len(), second.demo().requests().len()), (2, 3));
+    Ok(())
 }
 
 #[test]
