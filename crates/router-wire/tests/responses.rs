@@ -294,3 +294,63 @@ fn a_hosted_patch_tool_comes_back_as_the_item_the_client_waits_for() {
     assert_eq!((&item["type"], &item["operation"]), (&json!("apply_patch_call"), &operation));
     assert_eq!(last["status"], "completed");
 }
+
+/// Translates a whole answer for a Responses client.
+fn whole(outbound: Dialect, model: &str, body: &str) -> (Vec<u8>, Session) {
+    let mut session = session(Dialect::OpenaiResponses, outbound, model);
+    let mut out = Vec::new();
+    session.response(body.as_bytes(), &mut out).unwrap();
+    (out, session)
+}
+
+#[test]
+fn a_whole_answer_is_what_its_stream_would_end_with() {
+    for (outbound, model, body) in [
+        (
+            Dialect::Anthropic,
+            "claude-opus-4-7",
+            include_str!("../fixtures/anthropic/response/full.json"),
+        ),
+        (
+            Dialect::OpenaiChat,
+            "deepseek-reasoner",
+            include_str!("../fixtures/openai-chat/response/full.json"),
+        ),
+    ] {
+        let (out, session) = whole(outbound, model, body);
+        let answer: Value = serde_json::from_slice(&out).unwrap();
+        // An upstream that answers a request for a stream with JSON is told as a stream.
+        let (text, progress) = run(&session, std::iter::once(body.as_bytes()));
+        assert_eq!(progress, Progress::Finished);
+        let list = events(&text);
+        assert_eq!(list.last().unwrap()["response"], answer, "{outbound}");
+        insta::assert_snapshot!(
+            format!("openai-responses-whole-from-{outbound}"),
+            serde_json::to_string_pretty(&answer).unwrap()
+        );
+    }
+}
+
+proptest::proptest! {
+    /// A damaged stream is told in order or fails; it never panics and never breaks the rules.
+    #[test]
+    fn damage_is_answered(at in 0_usize..14_000, byte in proptest::num::u8::ANY) {
+        for (inbound, outbound, model, stream) in PAIRS {
+            let session = session(inbound, outbound, model);
+            let mut bytes = stream.as_bytes().to_vec();
+            if let Some(slot) = bytes.get_mut(at) {
+                *slot = byte;
+            }
+            let (text, progress) = run(&session, bytes.chunks(1000));
+            let list = events(&text);
+            if inbound == Dialect::OpenaiResponses {
+                for (number, event) in list.iter().enumerate() {
+                    proptest::prop_assert_eq!(&event["sequence_number"], number);
+                }
+                let ended = text.contains("event: response.completed")
+                    || text.contains("event: response.incomplete");
+                proptest::prop_assert_eq!(ended, progress == Progress::Finished);
+            }
+        }
+    }
+}

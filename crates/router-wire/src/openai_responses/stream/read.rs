@@ -144,13 +144,13 @@ impl Reader {
             return Ok(());
         };
         match event {
-            "output_text.delta" => self.delta(&m, Place::Text(m.part_index), sink),
+            "output_text.delta" => self.delta(&m, Place::Text(m.part_index), sink)?,
             "function_call_arguments.delta" | "custom_tool_call_input.delta" => {
-                self.delta(&m, Place::Input, sink);
+                self.delta(&m, Place::Input, sink)?;
             }
-            "reasoning_summary_text.delta" => self.delta(&m, Place::Summary(m.part_index), sink),
-            "reasoning_text.delta" => self.delta(&m, Place::Raw(m.part_index), sink),
-            "refusal.delta" => self.delta(&m, Place::Refusal(m.part_index), sink),
+            "reasoning_summary_text.delta" => self.delta(&m, Place::Summary(m.part_index), sink)?,
+            "reasoning_text.delta" => self.delta(&m, Place::Raw(m.part_index), sink)?,
+            "refusal.delta" => self.delta(&m, Place::Refusal(m.part_index), sink)?,
             "output_text.done" => self.whole(&m, Place::Text(m.part_index), sink),
             "function_call_arguments.done" | "custom_tool_call_input.done" => {
                 self.whole(&m, Place::Input, sink);
@@ -238,10 +238,18 @@ impl Reader {
         self.slots.len() - 1
     }
 
-    fn delta(&mut self, m: &Members<'_>, place: Place, sink: &mut impl FnMut(Event<'_>)) {
-        let Some(text) = &m.delta else { return };
+    fn delta(
+        &mut self,
+        m: &Members<'_>,
+        place: Place,
+        sink: &mut impl FnMut(Event<'_>),
+    ) -> Result<(), JsonError> {
+        let Some(text) = &m.delta else { return Ok(()) };
         self.started(sink);
         let at = self.slot(m, place.shape());
+        if self.slots.get(at).is_some_and(|slot| slot.done) && !text.is_blank() {
+            return Err(JsonError::new(0, "more text for an item that was done"));
+        }
         self.text(at, place, text, Form::Piece, sink);
         let open = self.slots.get(at).and_then(|slot| slot.block);
         if let (Some(block), Some(json)) = (open, m.logprobs)
@@ -250,6 +258,7 @@ impl Reader {
         {
             sink(Event::Delta { block, delta: Delta::Logprobs(Json::from(json)) });
         }
+        Ok(())
     }
 
     fn whole(&mut self, m: &Members<'_>, place: Place, sink: &mut impl FnMut(Event<'_>)) {

@@ -152,3 +152,12 @@ fn nothing_follows_the_end() {
     }
     assert_eq!(count, 1);
 }
+
+#[test]
+fn more_of_a_complete_item_is_not_swallowed() {
+    let mut reader = Reader::new(&session(Dialect::Anthropic, Dialect::OpenaiResponses));
+    let done = r#"{"type":"response.output_item.done","output_index":0,"item":{"type":"message","id":"m","content":[{"type":"output_text","text":"a"}]}}"#;
+    reader.event("", done, &mut |_| {}).expect("readable");
+    let late = r#"{"type":"response.output_text.delta","output_index":0,"delta":"b"}"#;
+    assert!(reader.event("", late, &mut |_| {}).is_err());
+}
