@@ -108,3 +108,6 @@ fn list<'a, T>(
     }
     Ok(values)
 }
+
+#[cfg(test)]
+mod tests;

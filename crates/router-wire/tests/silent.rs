@@ -54,8 +54,9 @@ fn with(base: &Value, pointer: &str, value: &Value) -> Value {
 
 /// Wishes that are fulfilled without a word: no tiers are one tier, no thinking is none, and
 /// without marks nothing is cached where marks are all there is.
-const FULFILLED: [(&str, &str, &str); 3] = [
+const FULFILLED: [(&str, &str, &str); 4] = [
     ("/service_tier", "standard_only", "deepseek-reasoner"),
+    ("/serviceTier", "standard", "deepseek-reasoner"),
     ("/thinking", "disabled", "gpt-4o"),
     ("/prompt_cache_options", "explicit", "claude-opus-4-7"),
 ];
@@ -107,4 +108,9 @@ fn no_member_of_a_responses_request_is_lost_silently() {
 #[test]
 fn no_member_of_a_chat_request_is_lost_silently() {
     check(Dialect::OpenaiChat, include_str!("../fixtures/openai-chat/members.json"));
+}
+
+#[test]
+fn no_member_of_a_gemini_request_is_lost_silently() {
+    check(Dialect::Gemini, include_str!("../fixtures/gemini/members.json"));
 }

@@ -19,8 +19,17 @@ pub(super) struct Call<'a> {
 /// Bytes of a file, or where it is.
 #[derive(Clone, Debug)]
 pub(super) enum File<'a> {
-    Inline { kind: Str<'a>, data: Str<'a>, name: Option<Str<'a>> },
-    Remote { kind: Option<Str<'a>>, uri: Str<'a>, name: Option<Str<'a>> },
+    Inline { kind: Str<'a>, data: Str<'a>, name: Option<Raw<'a>> },
+    Remote { kind: Option<Str<'a>>, uri: Str<'a>, name: Option<Raw<'a>> },
+}
+
+impl<'a> File<'a> {
+    /// `displayName`.
+    pub(super) const fn name(&self) -> Option<Raw<'a>> {
+        match self {
+            Self::Inline { name, .. } | Self::Remote { name, .. } => *name,
+        }
+    }
 }
 
 /// A part, member by member. Of the members that hold content, at most one is set.
@@ -59,11 +68,11 @@ impl<'a> Piece<'a> {
             "thoughtSignature" => {
                 self.signature = c.opt(Cursor::str)?.filter(|text| !text.is_empty());
             }
-            "functionCall" => self.call = c.opt(call)?,
+            "functionCall" => self.call = self.inside(c, key, call)?,
             "functionResponse" => self.response = c.opt(Cursor::raw)?,
-            "inlineData" => self.file = c.opt(inline)?,
-            "fileData" => self.file = c.opt(remote)?,
-            "mediaResolution" => self.detail = c.opt(part_detail)?.flatten(),
+            "inlineData" => self.file = self.inside(c, key, inline)?,
+            "fileData" => self.file = self.inside(c, key, remote)?,
+            "mediaResolution" => self.detail = self.inside(c, key, part_detail)?.flatten(),
             "executableCode" => self.hosted(c, "executableCode")?,
             "codeExecutionResult" => self.hosted(c, "codeExecutionResult")?,
             "toolCall" => self.hosted(c, "toolCall")?,
@@ -90,6 +99,19 @@ impl<'a> Piece<'a> {
         Ok(())
     }
 
+    /// Reads the object of a member; what is unknown in it is kept under its path.
+    fn inside<T>(
+        &mut self,
+        c: &mut Cursor<'a>,
+        member: Cow<'a, str>,
+        read: impl FnOnce(&mut Cursor<'a>, Unknown<'_, 'a>) -> Result<T, JsonError>,
+    ) -> Result<Option<T>, JsonError> {
+        if c.null()? {
+            return Ok(None);
+        }
+        read(c, Unknown { member, list: &mut self.unknown }).map(Some)
+    }
+
     fn hosted(&mut self, c: &mut Cursor<'a>, kind: &'static str) -> Result<(), JsonError> {
         if !c.null()? {
             c.skip()?;
@@ -108,7 +130,23 @@ impl<'a> Piece<'a> {
     }
 }
 
-fn call<'a>(c: &mut Cursor<'a>) -> Result<Call<'a>, JsonError> {
+/// Takes unknown members of an object inside of a part.
+struct Unknown<'l, 'a> {
+    member: Cow<'a, str>,
+    list: &'l mut Vec<(Cow<'a, str>, Raw<'a>)>,
+}
+
+impl<'a> Unknown<'_, 'a> {
+    fn keep(&mut self, c: &mut Cursor<'a>, key: &str) -> Result<(), JsonError> {
+        let raw = c.raw()?;
+        if raw.kind() != Kind::Null {
+            self.list.push((Cow::Owned(format!("{}.{key}", self.member)), raw));
+        }
+        Ok(())
+    }
+}
+
+fn call<'a>(c: &mut Cursor<'a>, mut unknown: Unknown<'_, 'a>) -> Result<Call<'a>, JsonError> {
     c.kind()?;
     let start = c.position() + 1;
     let mut call = Call::default();
@@ -126,7 +164,7 @@ fn call<'a>(c: &mut Cursor<'a>) -> Result<Call<'a>, JsonError> {
                 }
             }
             // `partialArgs` and `willContinue` exist on Vertex only, and only if asked for.
-            _ => c.skip()?,
+            _ => unknown.keep(c, &key)?,
         }
     }
     if call.name.is_empty() {
@@ -135,7 +173,7 @@ fn call<'a>(c: &mut Cursor<'a>) -> Result<Call<'a>, JsonError> {
     Ok(call)
 }
 
-fn inline<'a>(c: &mut Cursor<'a>) -> Result<File<'a>, JsonError> {
+fn inline<'a>(c: &mut Cursor<'a>, mut unknown: Unknown<'_, 'a>) -> Result<File<'a>, JsonError> {
     c.kind()?;
     let start = c.position() + 1;
     let (mut kind, mut data, mut name) = (None, None, None);
@@ -144,8 +182,8 @@ fn inline<'a>(c: &mut Cursor<'a>) -> Result<File<'a>, JsonError> {
         match camel(&key).as_ref() {
             "mimeType" => kind = c.opt(Cursor::str)?,
             "data" => data = c.opt(Cursor::str)?,
-            "displayName" => name = c.opt(Cursor::str)?,
-            _ => c.skip()?,
+            "displayName" => name = c.opt(display_name)?,
+            _ => unknown.keep(c, &key)?,
         }
     }
     Ok(File::Inline {
@@ -155,7 +193,7 @@ fn inline<'a>(c: &mut Cursor<'a>) -> Result<File<'a>, JsonError> {
     })
 }
 
-fn remote<'a>(c: &mut Cursor<'a>) -> Result<File<'a>, JsonError> {
+fn remote<'a>(c: &mut Cursor<'a>, mut unknown: Unknown<'_, 'a>) -> Result<File<'a>, JsonError> {
     c.kind()?;
     let start = c.position() + 1;
     let (mut kind, mut uri, mut name) = (None, None, None);
@@ -164,15 +202,24 @@ fn remote<'a>(c: &mut Cursor<'a>) -> Result<File<'a>, JsonError> {
         match camel(&key).as_ref() {
             "mimeType" => kind = c.opt(Cursor::str)?,
             "fileUri" => uri = c.opt(Cursor::str)?,
-            "displayName" => name = c.opt(Cursor::str)?,
-            _ => c.skip()?,
+            "displayName" => name = c.opt(display_name)?,
+            _ => unknown.keep(c, &key)?,
         }
     }
     let uri = uri.ok_or_else(|| JsonError::new(start, "`fileUri` is missing"))?;
     Ok(File::Remote { kind, uri, name })
 }
 
-fn part_detail(c: &mut Cursor<'_>) -> Result<Option<Detail>, JsonError> {
+fn display_name<'a>(c: &mut Cursor<'a>) -> Result<Raw<'a>, JsonError> {
+    let raw = c.raw()?;
+    raw.cursor().str()?;
+    Ok(raw)
+}
+
+fn part_detail<'a>(
+    c: &mut Cursor<'a>,
+    mut unknown: Unknown<'_, 'a>,
+) -> Result<Option<Detail>, JsonError> {
     if c.kind()? == Kind::String {
         return Ok(detail(&c.string()?));
     }
@@ -182,7 +229,7 @@ fn part_detail(c: &mut Cursor<'_>) -> Result<Option<Detail>, JsonError> {
         if key == "level" {
             level = c.opt(Cursor::string)?.and_then(|name| detail(&name));
         } else {
-            c.skip()?;
+            unknown.keep(c, &key)?;
         }
     }
     Ok(level)
@@ -206,11 +253,12 @@ const OWN_FILES: [&str; 2] =
 
 /// The content a file is, or the reason why no other dialect can say it.
 pub(super) fn content(file: File<'_>, detail: Option<Detail>) -> Result<Content<'_>, &'static str> {
-    let (kind, media, title) = match file {
-        File::Inline { kind, data, name } => {
-            (Some(kind.clone()), Media::Base64 { media_type: kind, data }, name)
+    let title = file.name().and_then(|raw| raw.cursor().str().ok());
+    let (kind, media) = match file {
+        File::Inline { kind, data, name: _ } => {
+            (Some(kind.clone()), Media::Base64 { media_type: kind, data })
         }
-        File::Remote { kind, uri, name } => (kind.clone(), place(uri, kind)?, name),
+        File::Remote { kind, uri, name: _ } => (kind.clone(), place(uri, kind)?),
     };
     let name = match (&kind, &media) {
         (Some(kind), _) => kind.decode().to_ascii_lowercase(),

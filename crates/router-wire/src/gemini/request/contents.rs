@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use super::read::Reading;
 use crate::canonical::{
-    Content, Extra, Fallback, Foreign, Json, Origin, Part, Role, Thinking, ToolCall, ToolInput,
-    ToolResult, Turn,
+    Content, Detail, Extra, Fallback, Foreign, Json, Origin, Part, Role, Thinking, ToolCall,
+    ToolInput, ToolResult, Turn,
 };
 use crate::dialect::Dialect;
-use crate::gemini::part::{self, Piece};
+use crate::gemini::part::{self, File, Piece};
 use crate::gemini::{camel, state};
 use crate::json::{Cursor, JsonError, Kind, Raw, Str};
 
@@ -222,20 +222,13 @@ fn one<'a>(
         let result = response(r, raw, origin)?;
         parts.push(Content::ToolResult(Box::new(result)), origin);
     } else if let Some(file) = piece.file {
-        // The kind of a part with a thought image is told by its thought.
         let content = if piece.thought {
-            Err("the model's own sketch")
+            foreign("file", before.raw()?, Fallback::Drop("the model's own sketch"))
         } else {
-            part::content(file, piece.detail)
+            file_content(r, file, piece.detail, origin)
+                .or_else(|why| Ok(foreign("file", before.raw()?, Fallback::Refuse(why))))?
         };
-        match content {
-            Ok(content) => parts.push(content, origin),
-            Err(why) => {
-                let fallback =
-                    if piece.thought { Fallback::Drop(why) } else { Fallback::Refuse(why) };
-                parts.push(foreign("file", before.raw()?, fallback), origin);
-            }
-        }
+        parts.push(content, origin);
     } else if let Some(kind) = piece.hosted {
         let raw = before.raw()?;
         let fallback = Fallback::Text(told(kind, raw).into());
@@ -245,10 +238,31 @@ fn one<'a>(
         parts.push(foreign("part", before.raw()?, fallback), origin);
         return Ok(());
     }
-    for (key, raw) in piece.unknown {
+    keep_unknown(r, piece.unknown, origin);
+    Ok(())
+}
+
+fn keep_unknown<'a>(r: &mut Reading<'a>, unknown: Vec<(Cow<'a, str>, Raw<'a>)>, origin: Origin) {
+    for (key, raw) in unknown {
         r.request.extras.push(Extra::unknown(part_path(origin, &key).into(), raw));
     }
-    Ok(())
+}
+
+/// The content a file is. Only documents have a name elsewhere.
+fn file_content<'a>(
+    r: &mut Reading<'a>,
+    file: File<'a>,
+    detail: Option<Detail>,
+    origin: Origin,
+) -> Result<Content<'a>, &'static str> {
+    let name = file.name();
+    let content = part::content(file, detail)?;
+    if let Some(raw) = name.filter(|_| !matches!(content, Content::Document(_))) {
+        let path = part_path(origin, "displayName");
+        let why = "only documents have names elsewhere";
+        r.request.extras.push(Extra::hint(path.into(), raw, why));
+    }
+    Ok(content)
 }
 
 fn keep_hints<'a>(r: &mut Reading<'a>, piece: &mut Piece<'a>, origin: Origin) {
@@ -371,7 +385,11 @@ fn response_files<'a>(
         let mut before = c.clone();
         let mut piece = Piece::read(c)?;
         keep_hints(r, &mut piece, origin);
-        let content = piece.file.map(|file| part::content(file, piece.detail));
+        let known = piece.file.is_some();
+        let content = piece.file.map(|file| file_content(r, file, piece.detail, origin));
+        if known {
+            keep_unknown(r, piece.unknown, origin);
+        }
         let content = match content {
             Some(Ok(content)) => content,
             Some(Err(why)) => foreign("file", before.raw()?, Fallback::Refuse(why)),
