@@ -1,5 +1,7 @@
 //! What a Chat client may send, member by member.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::canonical::{CustomFormat, Tool};
 
@@ -350,4 +352,53 @@ fn tools_are_read_in_the_shapes_clients_send() {
         words,
         ["\"a\" true", "\"b\" true", "\"c\" true", "\"d\" true", "search", "teleport"]
     );
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        "(text|function|tool|auto|json_schema|data:a;base64,|\\PC{0,4})".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        let key = "(type|name|text|function|custom|content|role|id|tools|mode|url|\\PC{0,3})";
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            proptest::collection::vec((key, inner), 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    /// Whatever stands in a member: it is read and can be written, or the error has a place and a
+    /// reason.
+    #[test]
+    fn any_value_is_read_or_refused_at_its_place(value in any_json(), at in 0_usize..90) {
+        #[derive(serde::Deserialize)]
+        struct Members {
+            base: Value,
+            members: Vec<(String, Value)>,
+        }
+        const FILE: &str = include_str!("../../../../fixtures/openai-chat/members.json");
+        let Members { mut base, members } = serde_json::from_str(FILE).unwrap();
+        let (pointer, _) = &members[at % members.len()];
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        if let Some(Value::Object(parent)) = base.pointer_mut(parent) {
+            parent.insert(key.to_owned(), value);
+        }
+        let text = base.to_string();
+        match read(&text, &RequestExtra::default()) {
+            Ok(request) => {
+                if let Err(refusal) = written(&request, Dialect::OpenaiChat, &openai()) {
+                    prop_assert!(refusal.contains(": "), "{refusal}");
+                }
+            }
+            Err(ReadError::Json(error)) => {
+                prop_assert!(!path_at(&text, error.at).is_empty(), "{error} in {text}");
+            }
+            Err(other) => prop_assert!(false, "{other:?}"),
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! A Messages upstream's stream as a Chat client gets it.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -271,4 +272,83 @@ fn nothing_follows_the_end() {
         &[start(), finish(StopReason::EndTurn), Event::End, Event::Ping, Event::End],
     );
     assert!(out.ends_with("data: [DONE]\n\n") && out.matches("[DONE]").count() == 1);
+}
+
+/// A block as the sequencer hands it to a writer.
+#[derive(Clone, Debug)]
+struct Piece {
+    kind: u8,
+    texts: Vec<String>,
+}
+
+fn pieces() -> impl Strategy<Value = Vec<Piece>> {
+    let piece = (0..5_u8, proptest::collection::vec("\\PC{0,5}", 0..4))
+        .prop_map(|(kind, texts)| Piece { kind, texts });
+    proptest::collection::vec(piece, 0..6)
+}
+
+fn block_events(piece: &Piece) -> Vec<Event<'_>> {
+    let kind = match piece.kind {
+        0 => Block::Text,
+        1 => Block::Thinking { redacted: false },
+        2 => Block::Refusal,
+        _ => Block::ToolCall {
+            id: "c".into(),
+            name: "f".into(),
+            namespace: None,
+            custom: piece.kind == 4,
+            hosted: None,
+        },
+    };
+    let is_call = piece.kind > 2;
+    let mut events = vec![open(kind)];
+    events.extend(piece.texts.iter().map(|text| {
+        let text = text.as_str().into();
+        delta(if is_call { Delta::Input(text) } else { Delta::Text(text) })
+    }));
+    events.push(CLOSE);
+    events
+}
+
+proptest! {
+    /// Whatever an answer holds: every chunk is JSON, calls are counted from 0 in order, there is
+    /// one finish reason and one end, and put together the deltas are the answer.
+    #[test]
+    fn the_deltas_put_together_are_the_answer(pieces in pieces()) {
+        let mut events = vec![start()];
+        events.extend(pieces.iter().flat_map(block_events));
+        events.extend([finish(StopReason::EndTurn), Event::End]);
+        let mut all = deltas(&written(&to_chat(), &events));
+        prop_assert_eq!(all.pop(), Some(json!("DONE")));
+        prop_assert_eq!(all.pop(), Some(json!("stop")));
+        prop_assert_eq!(&all[0]["role"], "assistant");
+        let joined = |kind: u8| -> String {
+            pieces.iter().filter(|piece| piece.kind == kind).map(|piece| piece.texts.concat()).collect()
+        };
+        let seen = |member: &str| -> String {
+            all.iter().filter_map(|delta| delta[member].as_str()).collect()
+        };
+        prop_assert_eq!(seen("content"), joined(0));
+        prop_assert_eq!(seen("reasoning_content"), joined(1));
+        prop_assert_eq!(seen("refusal"), joined(2));
+        let mut calls: Vec<String> = Vec::new();
+        for call in all.iter().filter_map(|delta| delta["tool_calls"].get(0)) {
+            if call.get("id").is_some() {
+                calls.push(String::new());
+            }
+            prop_assert_eq!(&call["index"], &json!(calls.len() - 1));
+            for (kind, member) in [("function", "arguments"), ("custom", "input")] {
+                calls.last_mut().unwrap().push_str(call[kind][member].as_str().unwrap_or(""));
+            }
+        }
+        let expect: Vec<String> = pieces
+            .iter()
+            .filter(|piece| piece.kind > 2)
+            .map(|piece| match piece.texts.concat() {
+                text if text.is_empty() && piece.kind == 3 => "{}".to_owned(),
+                text => text,
+            })
+            .collect();
+        prop_assert_eq!(calls, expect);
+    }
 }
