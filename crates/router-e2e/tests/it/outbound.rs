@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use router_e2e::http::post;
 use router_e2e::origin::{Origin, answer, whole};
 use router_e2e::provider::KEY;
@@ -140,13 +140,15 @@ fn an_upstream_that_closes_kept_connections_is_dialled_again() -> Result<()> {
         let length = body.len();
         let _ = write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}");
     })?;
-    let router = Router::start(&origin.config(&["openai"]))?;
+    let mut config = origin.config(&["openai"]);
+    // The close may cross a request on its way, which then needs another attempt.
+    config["routing"]["retry"] = json!({"attempts": 3, "baseDelayMs": 1});
+    let router = Router::start(&config)?;
     for round in 0..20 {
         let asked = Speaks::Chat.request("p/m", false);
         let answer = post(router.address(), "/v1/chat/completions", &asked)?;
         assert_eq!(answer.status, 200, "{round}: {}", answer.text());
     }
-    let count = origin.received().len();
-    assert_eq!(count, 20, "each was sent once");
-    origin.last().map(|_| ()).context("never asked")
+    assert_eq!(origin.received().len(), 20, "none was answered twice");
+    Ok(())
 }

@@ -216,6 +216,7 @@ fn a_stream_that_fails_before_its_first_output_goes_to_the_next_one() -> Result<
         Fault::ErrorEvent(At::Start),
         Fault::ErrorEvent(At::BeforeOutput),
         Fault::BadJson(At::BeforeOutput),
+        Fault::GarbageUtf8(At::BeforeOutput),
     ] {
         for speaks in ALL {
             std::thread::sleep(Duration::from_millis(2));

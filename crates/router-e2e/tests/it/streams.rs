@@ -50,6 +50,7 @@ fn a_stream_that_breaks_after_output_ends_in_one_error_event() -> Result<()> {
         Fault::Reset(At::AfterOutput),
         Fault::Stall(At::AfterOutput),
         Fault::BadJson(At::AfterOutput),
+        Fault::GarbageUtf8(At::AfterOutput),
         Fault::ErrorEvent(At::AfterOutput),
         Fault::All(vec![Fault::Split(3), Fault::Cut(At::AfterOutput)]),
     ] {
