@@ -79,3 +79,12 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
     line.extend(arguments.iter().map(String::as_str));
     shell::run("cargo", &line)
 }
+
+/// Runs every dialect on every other and writes down what the SDKs say.
+pub(crate) fn conformance() -> Result<()> {
+    tools::nextest()?;
+    tools::sdks()?;
+    shell::run("cargo", &["build", "--locked", "-p", "router-cli"])?;
+    let line = ["nextest", "run", "--locked", "-p", "router-e2e", "conformance"];
+    shell::run_with("cargo", &line, &[("UPDATE_DOCS", "1")])
+}

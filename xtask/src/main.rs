@@ -26,6 +26,7 @@ cargo x <task>
   doc       build the documentation, warnings are errors
   deny      check licences, bans and sources of dependencies
   schema    write schema/llm-router.schema.json from the types (--check: only compare)
+  conformance  write docs/conformance.md: every dialect on every other, judged by the SDKs
   bench     measure beside nginx and haproxy; arguments are passed on (--quick, --soak, …)
 ";
 
@@ -54,6 +55,7 @@ fn run(task: &str, rest: &[String]) -> Result<()> {
         "doc" => ci::doc(),
         "deny" => ci::deny(),
         "schema" => schema::run(rest.iter().any(|flag| flag == "--check")),
+        "conformance" => ci::conformance(),
         "bench" => bench::run(rest),
         "" | "help" | "-h" | "--help" => {
             shell::say(HELP);

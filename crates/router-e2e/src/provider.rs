@@ -41,7 +41,8 @@ impl Provider {
     pub fn config(&self, models: &[&str]) -> Result<Value> {
         let text = router_demo::demo_config_json(&self.demo.url(), KEY);
         let mut config: Value = serde_json::from_str(&text)?;
-        if let Some(list) = config.pointer_mut("/providers/0/models").and_then(Value::as_array_mut) {
+        if let Some(list) = config.pointer_mut("/providers/0/models").and_then(Value::as_array_mut)
+        {
             list.extend(models.iter().map(|model| json!({ "id": model })));
         }
         Ok(config)

@@ -8,11 +8,11 @@ use anyhow::{Context, Result, bail};
 /// Runs `sdk/NAME` against `base`, the router's address without a path. The script exits with 0
 /// if everything it claims holds, and prints what does not.
 pub fn run(name: &str, base: &str) -> Result<()> {
-    run_with(name, base, &[])
+    output(name, base, &[]).map(drop)
 }
 
-/// Like [`run`], with further arguments for the script.
-pub fn run_with(name: &str, base: &str, arguments: &[&str]) -> Result<()> {
+/// Runs a script with further arguments and returns what it prints.
+pub fn output(name: &str, base: &str, arguments: &[&str]) -> Result<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk");
     let script = folder.join(name);
     let is_python = script.extension().is_some_and(|ending| ending == "py");
@@ -35,5 +35,5 @@ pub fn run_with(name: &str, base: &str, arguments: &[&str]) -> Result<()> {
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         bail!("{name} failed ({}):\n{out}\n{err}", output.status);
     }
-    Ok(())
+    Ok(String::from_utf8(output.stdout)?)
 }

@@ -77,7 +77,7 @@ pub(crate) async fn run(job: Job) -> Result<Response<ReplyBody>, Refused> {
         return driven;
     }
     let terminal = move |refused: Refused| error_event(&refused.into_error(), dialect, id, &asked);
-    let holding = Holding::new(driving, interval, terminal);
+    let holding = Holding::new(driving, dialect, interval, terminal);
     let mut response = Response::new(ReplyBody::Holding(Box::new(holding)));
     reply::stream_headers(response.headers_mut());
     Ok(response)
@@ -163,7 +163,7 @@ fn commit(job: &Job, mut settling: Settling, ready: Ready) -> Response<ReplyBody
         }
         Ready::Stream(stream) => {
             let policy = &job.snapshot.config.catalog.routing.stream;
-            let relay = Relay::new(*stream, policy, settling);
+            let relay = Relay::new(*stream, job.dialect, policy, settling);
             Response::new(ReplyBody::Relay(Box::new(relay)))
         }
     };

@@ -5,6 +5,7 @@
 mod auth;
 mod bad_input;
 mod common;
+mod conformance;
 mod limits;
 mod outbound;
 mod passthrough;

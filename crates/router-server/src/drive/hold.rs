@@ -14,9 +14,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 use http_body::{Body, Frame};
+use router_wire::Dialect;
 use tokio::time::{Instant, Sleep};
 
-use super::relay::PING;
+use super::relay::ping;
 use crate::inbound::Refused;
 use crate::reply::ReplyBody;
 
@@ -27,6 +28,8 @@ pub(crate) type Driving =
 /// A stream that has only been kept alive so far.
 pub(crate) struct Holding {
     state: State,
+    /// The inbound dialect.
+    dialect: Dialect,
     interval: Duration,
     ping: Pin<Box<Sleep>>,
     /// Renders an error as the client dialect's terminal event.
@@ -43,11 +46,13 @@ impl Holding {
     /// Goes on with `driving`; the first ping is due at once.
     pub(crate) fn new(
         driving: Driving,
+        dialect: Dialect,
         interval: Duration,
         error_event: impl Fn(Refused) -> Bytes + Send + 'static,
     ) -> Self {
         let ping = Box::pin(tokio::time::sleep_until(Instant::now()));
-        Self { state: State::Waiting(driving), interval, ping, error_event: Box::new(error_event) }
+        let error_event = Box::new(error_event);
+        Self { state: State::Waiting(driving), dialect, interval, ping, error_event }
     }
 
     fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
@@ -64,7 +69,7 @@ impl Holding {
                     Poll::Pending => {
                         ready!(self.ping.as_mut().poll(cx));
                         self.ping.as_mut().reset(Instant::now() + self.interval);
-                        return Poll::Ready(Some(PING));
+                        return Poll::Ready(Some(ping(self.dialect)));
                     }
                 },
                 State::Relaying(body) => {

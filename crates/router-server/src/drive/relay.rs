@@ -6,11 +6,14 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use router_core::catalog::StreamPolicy;
+use router_wire::Dialect;
+use tokio::time::Instant;
 
 use super::attempt::Streaming;
 use super::settle::{End, Settling};
@@ -22,8 +25,17 @@ const MERGE_BYTES: usize = 16 * 1024;
 /// Polls for which bytes that are ready are kept, so that more can join them: the server polls a
 /// body twice in one turn of its task, and the turn after that the upstream's task has had its own.
 const WAITS_MAX: u8 = 2;
+/// How long an upstream may take to end its body after the client's answer is complete.
+const COMPLETE_GRACE: Duration = Duration::from_millis(500);
 /// A comment, which every server-sent-event reader skips (WHATWG HTML 9.2.6).
-pub(super) const PING: Bytes = Bytes::from_static(b": keep-alive\n\n");
+const PING: Bytes = Bytes::from_static(b": keep-alive\n\n");
+/// An empty line, as Google's SDKs take a comment for a broken event.
+const PING_GEMINI: Bytes = Bytes::from_static(b"\n");
+
+/// What keeps a silent connection alive and says nothing to a client of `dialect`.
+pub(super) fn ping(dialect: Dialect) -> Bytes {
+    if dialect == Dialect::Gemini { PING_GEMINI } else { PING }
+}
 
 /// An upstream's stream on its way to the client.
 #[derive(Debug)]
@@ -35,18 +47,28 @@ pub(crate) struct Relay {
     /// `None` once the stream has ended.
     upstream: Option<Incoming>,
     watch: Watch,
+    /// The inbound dialect.
+    dialect: Dialect,
     timer: SilenceTimer,
+    /// When the client's answer became complete.
+    complete: Option<Instant>,
     settling: Settling,
 }
 
 impl Relay {
     /// Starts with what was held back.
-    pub(crate) fn new(stream: Streaming, policy: &StreamPolicy, settling: Settling) -> Self {
+    pub(crate) fn new(
+        stream: Streaming,
+        dialect: Dialect,
+        policy: &StreamPolicy,
+        settling: Settling,
+    ) -> Self {
         let Streaming { held, upstream, watch, timeouts, .. } = stream;
         let timer = SilenceTimer::new(timeouts.idle, policy.keep_alive);
         let mut ready = Merged::default();
         ready.add(held);
-        let mut relay = Self { ready, waits: 0, upstream, watch, timer, settling };
+        let mut relay =
+            Self { ready, waits: 0, upstream, watch, dialect, timer, complete: None, settling };
         if relay.upstream.is_none() {
             relay.settling.finish(End::Complete, relay.watch.usage());
         }
@@ -70,7 +92,7 @@ impl Relay {
                 Poll::Ready(None) => self.end(&Cut::Closed),
                 Poll::Pending if self.ready.is_empty() => {
                     match std::task::ready!(self.timer.poll(cx)) {
-                        Silence::Ping => self.ready.add(PING),
+                        Silence::Ping => self.ready.add(ping(self.dialect)),
                         Silence::Idle => self.end(&Cut::Idle),
                     }
                 }
@@ -92,9 +114,20 @@ impl Relay {
         self.timer.heard();
         self.waits = 0;
         self.ready.add(self.watch.push(piece));
-        if self.watch.is_over() {
+        if self.watch.is_over() || self.is_late() {
             self.end(&Cut::Closed);
         }
+    }
+
+    /// Whether the client has had its whole answer for a while. An upstream normally ends its body
+    /// at once, and its connection can be used again; one that goes on, as where the router itself
+    /// found the stop sequence, is cut off.
+    fn is_late(&mut self) -> bool {
+        if self.complete.is_none() && self.watch.is_complete() {
+            self.complete = Some(Instant::now());
+            self.timer.end_after(COMPLETE_GRACE);
+        }
+        self.complete.is_some_and(|at| COMPLETE_GRACE < at.elapsed())
     }
 
     /// The upstream is done, one way or another: what the client still has to be told.

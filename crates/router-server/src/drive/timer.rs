@@ -46,6 +46,14 @@ impl SilenceTimer {
         self.told = self.heard;
     }
 
+    /// From here on only `limit` of silence counts.
+    pub(crate) fn end_after(&mut self, limit: Duration) {
+        self.idle = Some(limit);
+        self.ping = None;
+        let next = self.next();
+        self.sleep.as_mut().reset(next);
+    }
+
     /// When the next limit is reached, if nothing happens.
     fn next(&self) -> Instant {
         // Far enough to never matter, near enough to not overflow.

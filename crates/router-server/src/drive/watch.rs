@@ -84,6 +84,14 @@ impl Watch {
         }
     }
 
+    /// Whether the client has its whole answer.
+    pub(crate) fn is_complete(&self) -> bool {
+        match self {
+            Self::Native(watch) => watch.is_complete(),
+            Self::Translated(watch) => watch.is_complete(),
+        }
+    }
+
     /// The token counts seen.
     pub(crate) fn usage(&self) -> Option<Usage> {
         let usage = match self {

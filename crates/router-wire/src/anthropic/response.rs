@@ -1,5 +1,7 @@
 //! The whole answer of the Messages API.
 
+use std::borrow::Cow;
+
 use super::request::{Keep, content};
 use super::{stop, usage};
 use crate::canonical::{
@@ -8,7 +10,7 @@ use crate::canonical::{
 };
 use crate::error::{ClientError, UpstreamError};
 use crate::ids;
-use crate::json::{Array, Cursor, JsonError, Object, Str};
+use crate::json::{Array, Cursor, JsonError, Object, Raw, Str};
 use crate::translate::{Answer, RAW_INPUT, Session};
 use crate::usage::Usage;
 
@@ -204,9 +206,16 @@ pub(super) fn push_state(buffer: &mut Vec<u8>, opaque: Option<&Opaque<'_>>, sess
 fn write_call(call: &ToolCall<'_>, losses: &mut Losses, origin: Origin, mut block: Object<'_>) {
     let ToolCall { id, name, namespace: _, input, custom: _, hosted: _ } = call;
     block.text("type", "tool_use").str("id", id).str("name", name);
-    match input {
-        ToolInput::Json(json) => drop(block.raw("input", json.text())),
-        ToolInput::Text(text) => {
+    let plain = match input {
+        ToolInput::Json(json) => Cow::Borrowed(json.text()),
+        ToolInput::Text(text) => text.decode(),
+    };
+    match plain.trim() {
+        "" | "null" => drop(block.raw("input", "{}")),
+        object if object.starts_with('{') && Raw::parse(object).is_ok() => {
+            block.raw("input", object);
+        }
+        _ => {
             losses.add_at(
                 Severity::Content,
                 "tool-input",
@@ -214,7 +223,7 @@ fn write_call(call: &ToolCall<'_>, losses: &mut Losses, origin: Origin, mut bloc
                 "not a JSON object; kept as text",
             );
             let mut input = block.object("input");
-            input.str(RAW_INPUT, text);
+            input.text(RAW_INPUT, &plain);
             input.end();
         }
     }

@@ -9,10 +9,14 @@ use crate::canonical::{
     Block, Content, Delta, Event, Losses, Response, Severity, Stop, StopReason, ToolInput,
 };
 use crate::json::{Cursor, Str};
+use crate::usage::Usage;
 
 mod scan;
 
 use scan::StopScanner;
+
+/// Bytes of text that make about one token.
+const BYTES_PER_TOKEN: usize = 4;
 
 /// The state of one streamed answer.
 #[derive(Debug, Default)]
@@ -22,6 +26,8 @@ pub(super) struct Stage {
     called: bool,
     refused: bool,
     stopped: bool,
+    /// Bytes of text so far, as long as the upstream has not counted tokens.
+    uncounted: Option<usize>,
     keeper: Option<Keeper>,
 }
 
@@ -40,7 +46,7 @@ impl Stage {
     pub(super) fn new(session: &Session) -> Self {
         let scanner = (!session.stops.is_empty()).then(|| StopScanner::new(session.stops.clone()));
         let keeper = keep::needed(session).then(Keeper::default);
-        Self { scanner, keeper, ..Self::default() }
+        Self { scanner, keeper, uncounted: Some(0), ..Self::default() }
     }
 
     /// State to keep for the client.
@@ -76,9 +82,12 @@ impl Stage {
             return;
         }
         self.keep(session, &event);
+        if matches!(event, Event::Usage(_)) {
+            self.uncounted = None;
+        }
         match event {
             Event::Open { block, kind } => self.open(session, block, kind, sink),
-            Event::Delta { block, delta } => self.delta(block, delta, sink),
+            Event::Delta { block, delta } => self.delta(session, block, delta, sink),
             Event::Close { block } => self.close(block, sink),
             Event::Finish(stop) => {
                 let reason = corrected(stop.reason, self.called, self.refused);
@@ -125,24 +134,47 @@ impl Stage {
         });
     }
 
-    fn delta(&mut self, block: u32, delta: Delta<'_>, sink: &mut impl FnMut(Event<'_>)) {
+    fn delta(
+        &mut self,
+        session: &Session,
+        block: u32,
+        delta: Delta<'_>,
+        sink: &mut impl FnMut(Event<'_>),
+    ) {
         match (&mut self.block, delta) {
             (Now::Wrapped(input), Delta::Input(text)) => text.decode_into(input),
             (Now::Text, Delta::Text(text)) if self.scanner.is_some() => {
-                self.scan(block, &text, sink);
+                self.scan(session, block, &text, sink);
             }
             (_, delta) => sink(Event::Delta { block, delta }),
         }
     }
 
-    fn scan(&mut self, block: u32, text: &Str<'_>, sink: &mut impl FnMut(Event<'_>)) {
+    /// Looks for a stop sequence, which ends the answer at once. An upstream that counts tokens only
+    /// at its end has not counted them then, so the client gets an estimate.
+    fn scan(
+        &mut self,
+        session: &Session,
+        block: u32,
+        text: &Str<'_>,
+        sink: &mut impl FnMut(Event<'_>),
+    ) {
         let Some(scanner) = &mut self.scanner else { return };
-        let (clean, hit) = scanner.push(&text.decode());
+        let text = text.decode();
+        self.uncounted = self.uncounted.map(|bytes| bytes + text.len());
+        let (clean, hit) = scanner.push(&text);
         if !clean.is_empty() {
             sink(Event::Delta { block, delta: Delta::Text(clean.into()) });
         }
         if let Some(sequence) = hit {
             sink(Event::Close { block });
+            if let Some(bytes) = self.uncounted {
+                sink(Event::Usage(Usage {
+                    input_uncached: Some(session.input_estimate),
+                    output: u64::try_from(bytes.div_ceil(BYTES_PER_TOKEN)).ok(),
+                    ..Usage::default()
+                }));
+            }
             sink(Event::Finish(Stop {
                 reason: StopReason::StopSequence,
                 sequence: Some(sequence.into()),

@@ -68,6 +68,11 @@ impl NativeWatch {
         self.failure.is_some()
     }
 
+    /// Whether the terminal event has passed. A Chat stream goes on after its finish reason.
+    pub(super) fn is_complete(&self) -> bool {
+        self.dialect != Dialect::OpenaiChat && self.tap.seen().terminal
+    }
+
     /// The token counts seen.
     pub(super) fn usage(&self) -> Usage {
         self.tap.usage()

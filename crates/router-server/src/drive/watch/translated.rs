@@ -49,6 +49,10 @@ impl TranslatedWatch {
         matches!(self.progress, Progress::Failed(_))
     }
 
+    pub(super) fn is_complete(&self) -> bool {
+        self.progress == Progress::Finished
+    }
+
     pub(super) fn usage(&self) -> Usage {
         *self.translator.usage()
     }

@@ -90,13 +90,11 @@ impl Writer {
         }
     }
 
-    /// Says that the router is alive: a comment, or white space between elements of an array.
+    /// Says that the router is alive: with an empty line in either form, as Google's SDKs take a
+    /// comment for a broken event.
     pub fn ping(&self, out: &mut Vec<u8>) {
-        if self.over {
-        } else if self.json_array {
+        if !self.over {
             out.push(b'\n');
-        } else {
-            crate::sse::encode_comment(out, "ping");
         }
     }
 
