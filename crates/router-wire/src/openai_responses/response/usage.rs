@@ -3,6 +3,8 @@
 use crate::json::{Cursor, JsonError, Object};
 use crate::usage::Usage;
 
+const NO_IMAGES: &str = r#"{"input_tokens":0,"input_tokens_details":{"image_tokens":0,"text_tokens":0},"output_tokens":0,"total_tokens":0}"#;
+
 /// Reads `usage`.
 pub(crate) fn read(c: &mut Cursor<'_>) -> Result<Usage, JsonError> {
     if c.null()? {
@@ -72,6 +74,8 @@ pub(crate) fn write(object: &mut Object<'_>, usage: &Usage) {
     inner.end();
     if let Some(searches) = web_searches.filter(|count| *count > 0) {
         let mut tools = object.object("tool_usage");
+        // The type requires every family, with zeros where nothing was used.
+        tools.raw("image_gen", NO_IMAGES);
         let mut search = tools.object("web_search");
         search.int("num_requests", searches);
         search.end();

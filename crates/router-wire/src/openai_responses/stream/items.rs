@@ -373,9 +373,6 @@ impl Items {
             ("response.function_call_arguments.done", "arguments")
         };
         self.emit_item(name, out, |items, object| {
-            if !items.call.custom {
-                object.text("name", &items.call.name);
-            }
             quoted(object.key(member), &items.text);
         });
     }
