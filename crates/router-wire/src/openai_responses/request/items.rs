@@ -46,6 +46,8 @@ struct Members<'a> {
     reasoning: Option<Raw<'a>>,
     text: Option<Raw<'a>>,
     result: Option<Str<'a>>,
+    /// Kind of image in `result`.
+    output_format: Option<Cow<'a, str>>,
 }
 
 impl<'a> Reading<'a> {
@@ -101,6 +103,7 @@ impl<'a> Reading<'a> {
             "reasoning" => m.reasoning = c.opt(Cursor::raw)?,
             "text" => m.text = c.opt(Cursor::raw)?,
             "result" => m.result = c.opt(Cursor::str)?,
+            "output_format" => m.output_format = c.opt(Cursor::string)?,
             "phase" => self.hint_once(c, "phase", path, "no other dialect has it")?,
             "caller" => self.hint_once(c, "caller", path, "no other dialect has it")?,
             "async" => self.hint_once(c, "async", path, "no other dialect has it")?,
@@ -255,7 +258,12 @@ impl<'a> Reading<'a> {
             }
             "image_generation_call" if m.result.is_some() => {
                 let data = m.result.unwrap_or_default();
-                let media = Media::Base64 { media_type: Str::plain("image/png"), data };
+                let media_type = match m.output_format.as_deref() {
+                    Some("jpeg") => "image/jpeg",
+                    Some("webp") => "image/webp",
+                    _ => "image/png",
+                };
+                let media = Media::Base64 { media_type: Str::plain(media_type), data };
                 let image = Content::Image(Image { media, detail: None });
                 self.push(Role::User, Group::Own, Part::new(image, Origin::item(index)));
             }

@@ -31,6 +31,8 @@ struct Members<'a> {
     defer_loading: bool,
     format: Option<Raw<'a>>,
     tools: Option<Raw<'a>>,
+    /// Where a shell runs.
+    environment: Option<Cow<'a, str>>,
     search: WebSearch<'a>,
     extras: Vec<Extra<'a>>,
 }
@@ -90,7 +92,12 @@ impl<'a> Reading<'a> {
             }
             _ => {
                 let raw = before.raw()?;
-                let fallback = hosted::tool_fallback(&kind);
+                let here = matches!(m.environment.as_deref(), None | Some("local"));
+                let fallback = if here {
+                    hosted::tool_fallback(&kind)
+                } else {
+                    Fallback::Refuse("OpenAI runs this shell, no other vendor has it")
+                };
                 let dialect = Dialect::OpenaiResponses;
                 Tool::Hosted(Box::new(Foreign { dialect, kind, raw, fallback }))
             }
@@ -161,6 +168,7 @@ fn member<'a>(m: &mut Members<'a>, c: &mut Cursor<'a>, key: Cow<'a, str>) -> Res
         "defer_loading" => m.defer_loading = c.opt(Cursor::bool)?.unwrap_or(false),
         "format" => m.format = c.opt(Cursor::raw)?,
         "tools" => m.tools = c.opt(Cursor::raw)?,
+        "environment" => m.environment = environment(c)?,
         "filters" => filters(m, c)?,
         "user_location" => m.search.user_location = c.opt(Cursor::raw)?.map(Json::from),
         "search_context_size" => m.search.context_size = c.opt(Cursor::str)?,
@@ -181,6 +189,23 @@ fn member<'a>(m: &mut Members<'a>, c: &mut Cursor<'a>, key: Cow<'a, str>) -> Res
         }
     }
     Ok(())
+}
+
+/// The type of a shell's environment: `local`, or a container at the vendor.
+fn environment<'a>(c: &mut Cursor<'a>) -> Result<Option<Cow<'a, str>>, JsonError> {
+    if c.kind()? != Kind::Object {
+        c.skip()?;
+        return Ok(None);
+    }
+    let mut kind = None;
+    let mut members = c.object()?;
+    while let Some(key) = members.next(c)? {
+        match key.as_ref() {
+            "type" => kind = c.opt(Cursor::string)?,
+            _ => c.skip()?,
+        }
+    }
+    Ok(kind)
 }
 
 fn filters<'a>(m: &mut Members<'a>, c: &mut Cursor<'a>) -> Result<(), JsonError> {
