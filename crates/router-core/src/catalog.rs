@@ -8,7 +8,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use router_wire::Dialect;
+use router_wire::{Dialect, Usage};
+
+use crate::num::real;
 
 /// Everything routing decides from.
 #[derive(Clone, Debug, Default)]
@@ -90,6 +92,19 @@ pub struct Price {
     pub cache_read: Option<f64>,
     /// Input written to a cache; `None` means the input price.
     pub cache_write: Option<f64>,
+}
+
+impl Price {
+    /// What `usage` cost in US dollars.
+    pub fn of(&self, usage: &Usage) -> f64 {
+        let parts = [
+            (usage.input_uncached, self.input),
+            (usage.cache_read, self.cache_read.unwrap_or(self.input)),
+            (usage.cache_write, self.cache_write.unwrap_or(self.input)),
+            (usage.output, self.output),
+        ];
+        parts.iter().map(|(tokens, price)| real(tokens.unwrap_or(0)) * price).sum::<f64>() / 1e6
+    }
 }
 
 /// A name clients use that stands for several targets.
@@ -370,5 +385,24 @@ pub struct AffinityPolicy {
 impl Default for AffinityPolicy {
     fn default() -> Self {
         Self { hash: false, ttl: Duration::from_hours(1), sessions_max: 10_000 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cached_input_has_a_price_of_its_own() {
+        let usage = Usage {
+            input_uncached: Some(1_000_000),
+            cache_read: Some(2_000_000),
+            cache_write: Some(1_000_000),
+            output: Some(500_000),
+            reasoning: Some(400_000),
+            ..Usage::default()
+        };
+        let price = Price { input: 3.0, output: 15.0, cache_read: Some(0.25), cache_write: None };
+        assert_eq!(price.of(&usage).to_bits(), (3.0 + 0.5 + 3.0 + 7.5_f64).to_bits());
     }
 }

@@ -28,3 +28,10 @@ pub(crate) const fn ratio(part: u64, all: u64) -> f64 {
 pub(crate) fn millis(value: Duration) -> u64 {
     u64::try_from(value.as_millis()).unwrap_or(u64::MAX)
 }
+
+/// The value that `share` of the sorted `values` do not exceed; 0 of none.
+pub(crate) fn percentile(values: &[u64], share: f64) -> u64 {
+    let last = u64::try_from(values.len().saturating_sub(1)).unwrap_or(0);
+    let index = usize::try_from(whole(real(last) * share)).unwrap_or(0);
+    values.get(index).copied().unwrap_or(0)
+}

@@ -26,10 +26,12 @@ use router_wire::Dialect;
 
 mod engine;
 mod load;
+mod recorded;
 mod report;
 mod weather;
 
 pub use load::{Load, generate};
+pub use recorded::as_recorded;
 pub use report::{Comparison, Report, TargetReport};
 
 /// One exchange that happened, or is assumed to.

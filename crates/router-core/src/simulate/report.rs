@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Numbers, Recorded};
 use crate::catalog::Catalog;
 use crate::failure::FailureClass;
-use crate::num::{millis, ratio, real, whole};
+use crate::num::{millis, percentile, ratio};
 
 /// What would have happened.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -146,11 +146,7 @@ impl Tally {
     pub(super) fn report(mut self, numbers: &Numbers) -> Report {
         self.waits.sort_unstable();
         let waits = &self.waits;
-        let wait = |share: f64| {
-            let last = u64::try_from(waits.len().saturating_sub(1)).unwrap_or(0);
-            let index = usize::try_from(whole(real(last) * share)).unwrap_or(0);
-            waits.get(index).copied().unwrap_or(0)
-        };
+        let wait = |share: f64| percentile(waits, share);
         let named = |counts: &BTreeMap<FailureClass, u64>| {
             counts.iter().map(|(class, count)| (class.name(), *count)).collect()
         };
