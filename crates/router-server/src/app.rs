@@ -10,13 +10,18 @@ use router_core::time::UnixMs;
 use router_store::Store;
 
 use crate::ids::Ids;
+use crate::telemetry::{Labels, Telemetry};
 use crate::translation::Translations;
 
 /// A config in force, and where its names stand in the state.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) config: Config,
+    /// When it came into force.
+    pub(crate) since: UnixMs,
     pub(crate) table: Table,
+    /// Where its names stand in the counters.
+    pub(crate) labels: Labels,
     pub(crate) translations: Translations,
     /// Whether clients must present the master key.
     pub(crate) auth: bool,
@@ -29,15 +34,16 @@ pub(crate) struct App {
     snapshot: ArcSwap<Snapshot>,
     pub(crate) store: Store,
     pub(crate) ids: Ids,
+    pub(crate) telemetry: Telemetry,
     /// `--require-auth`, which no config overrides.
     require_auth: Option<bool>,
 }
 
 impl App {
     pub(crate) fn new(config: Config, require_auth: Option<bool>) -> Self {
-        let store = Store::default();
-        let snapshot = snapshot(&store, config, require_auth);
-        Self { snapshot: ArcSwap::from_pointee(snapshot), store, ids: Ids::new(), require_auth }
+        let (store, telemetry) = (Store::default(), Telemetry::new());
+        let snapshot = ArcSwap::from_pointee(snapshot(&store, &telemetry, config, require_auth));
+        Self { snapshot, store, ids: Ids::new(), telemetry, require_auth }
     }
 
     /// The config in force now.
@@ -47,7 +53,8 @@ impl App {
 
     /// Puts `config` in force for requests from now on.
     pub(crate) fn replace(&self, config: Config) {
-        self.snapshot.store(Arc::new(snapshot(&self.store, config, self.require_auth)));
+        let snapshot = snapshot(&self.store, &self.telemetry, config, self.require_auth);
+        self.snapshot.store(Arc::new(snapshot));
     }
 
     /// Whether `config` would demand a key that it does not have.
@@ -56,11 +63,18 @@ impl App {
     }
 }
 
-fn snapshot(store: &Store, config: Config, require_auth: Option<bool>) -> Snapshot {
-    let table = store.install(Arc::new(config.catalog.clone()), now());
+fn snapshot(
+    store: &Store,
+    telemetry: &Telemetry,
+    config: Config,
+    require_auth: Option<bool>,
+) -> Snapshot {
+    let since = now();
+    let table = store.install(Arc::new(config.catalog.clone()), since);
+    let labels = telemetry.labels(&config.catalog);
     let translations = Translations::new(&config);
     let auth = wants_auth(&config, require_auth);
-    Snapshot { config, table, translations, auth }
+    Snapshot { config, since, table, labels, translations, auth }
 }
 
 /// Flag, then config. A server that other machines reach gets the flag set when it starts.

@@ -6,7 +6,7 @@
 //! ```
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
@@ -46,6 +46,8 @@ pub(crate) struct Job {
     pub(crate) worker: Arc<Worker>,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) id: RequestId,
+    /// When its head had come.
+    pub(crate) started: Instant,
     pub(crate) route: Route,
     pub(crate) route_name: String,
     /// The inbound dialect.
@@ -117,7 +119,10 @@ async fn drive(job: Job) -> Result<Response<ReplyBody>, Refused> {
                 tokio::time::sleep(until.since(now()).max(Duration::from_millis(1))).await;
                 settling.step()
             }
-            Step::Fail(refusal) => return Err(refused(&job, &settling, &refusal, words)),
+            Step::Fail(refusal) => {
+                settling.refused(&refusal);
+                return Err(refused(&job, &settling, &refusal, words));
+            }
             // The core relays only what was committed, and a commit returns above.
             Step::Relay => {
                 let error = ClientError::new(ErrorKind::Internal, "the exchange lost its answer");
@@ -138,12 +143,12 @@ fn start(job: &Job) -> Settling {
     let plan = job.worker.app.store.plan(&job.snapshot.table, &job.route, &facts, now);
     let policy = &job.snapshot.config.catalog.routing;
     let exchange = Exchange::new(plan, policy, job.stream, now, job.id.seed());
-    Settling::new(Arc::clone(&job.worker.app), Arc::clone(&job.snapshot), job.id, exchange)
+    Settling::new(job, exchange)
 }
 
 /// What a request is expected to use before anybody has counted: about four bytes a token, the
 /// JSON around the text included.
-fn estimate(body_bytes: usize) -> Tokens {
+pub(crate) fn estimate(body_bytes: usize) -> Tokens {
     Tokens { input: u64::try_from(body_bytes / 4).unwrap_or(u64::MAX), output: 0 }
 }
 

@@ -16,7 +16,7 @@ use crate::ids::RequestId;
 use crate::reply::{self, REQUEST_ID, ReplyBody, X_REQUEST_ID};
 use crate::worker::Worker;
 
-mod auth;
+pub(crate) mod auth;
 mod describe;
 mod extract;
 mod generate;
@@ -28,6 +28,7 @@ pub(crate) struct Context {
     pub(crate) worker: Arc<Worker>,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) id: RequestId,
+    pub(crate) started: Instant,
 }
 
 /// Answers one request, whatever happens.
@@ -38,7 +39,7 @@ pub(crate) async fn handle(
 ) -> Response<ReplyBody> {
     let started = Instant::now();
     let (snapshot, id) = (worker.app.snapshot(), worker.app.ids.next());
-    let cx = Context { worker, snapshot, id };
+    let cx = Context { worker, snapshot, id, started };
     let (head, body) = request.into_parts();
     let hint = dialect_of(&head);
     let origin = network::allowed_origin(&cx.snapshot.config.server.cors, &head.headers);
@@ -47,6 +48,7 @@ pub(crate) async fn handle(
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, cx.id.header());
     network::add_cors(origin, headers);
+    cx.worker.meter.answered(response.status().as_u16());
     tracing::debug!(
         exchange.id = %cx.id,
         method = %head.method,

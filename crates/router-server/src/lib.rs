@@ -14,17 +14,22 @@ use std::sync::Arc;
 use router_config::Config;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+mod admin;
 mod app;
 mod client;
 mod drive;
+pub mod explain;
 mod ids;
 mod inbound;
 mod listen;
 pub mod reload;
 mod reply;
 mod session;
+mod telemetry;
 mod translation;
 mod watch;
 mod worker;
@@ -66,6 +71,13 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
+    /// The operators' address cannot be listened on.
+    ListenAdmin {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
     /// TLS for upstream connections cannot be set up.
     Tls(client::ClientError),
 }
@@ -79,7 +91,9 @@ impl fmt::Display for StartError {
                 "{address} can be reached from other machines, and no key would be asked for"
             ),
             Self::Address(host) => write!(f, "`{host}` is not an address to listen on"),
-            Self::Listen { address, error } => write!(f, "cannot listen on {address}: {error}"),
+            Self::Listen { address, error } | Self::ListenAdmin { address, error } => {
+                write!(f, "cannot listen on {address}: {error}")
+            }
             Self::Tls(error) => error.fmt(f),
         }
     }
@@ -100,6 +114,7 @@ pub struct Server {
     workers: Workers,
     listener: TcpListener,
     address: SocketAddr,
+    admin: Option<(TcpListener, SocketAddr)>,
     source: Source,
     text: String,
     watched: bool,
@@ -133,11 +148,13 @@ impl Server {
         let listening = |error| StartError::Listen { address, error };
         let listener = TcpListener::bind(address).await.map_err(listening)?;
         let address = listener.local_addr().map_err(listening)?;
+        let admin = admin::bind(&app.snapshot().config.server).await?;
         Ok(Self {
             workers: Workers::start(&app, &client).map_err(listening)?,
             app,
             listener,
             address,
+            admin,
             source: options.source,
             text,
             watched,
@@ -149,6 +166,11 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens for operators, if it does.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|(_, address)| *address)
     }
 
     /// Whether clients must present a key.
@@ -170,6 +192,13 @@ impl Server {
     /// Returns how many connections were cut off.
     pub async fn run(self) -> usize {
         let drain = self.app.snapshot().config.server.drain;
+        let tasks = TaskTracker::new();
+        // Answers until the drain is over.
+        let _admin = self.admin.map(|(listener, _)| {
+            let app = Arc::clone(&self.app);
+            let admin = admin::Admin { app, source: self.source.clone(), address: self.address };
+            AbortOnDrop(tasks.spawn(admin::serve(Arc::new(admin), listener)))
+        });
         let follow = reload::follow(
             Arc::clone(&self.app),
             self.source,
@@ -208,6 +237,15 @@ impl Handle {
     }
 }
 
+/// A task that ends with its owner.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 struct ConfigView(Arc<app::Snapshot>);
 
 impl std::ops::Deref for ConfigView {
@@ -225,11 +263,13 @@ fn address(options: &Options, config: &Config) -> Result<SocketAddr, StartError>
         return Ok(SocketAddr::new(host, port));
     }
     let host = config.server.host.trim();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let ip = if host.eq_ignore_ascii_case("localhost") {
-        Ok(IpAddr::from([127, 0, 0, 1]))
-    } else {
-        bare.parse()
-    };
-    ip.map(|ip| SocketAddr::new(ip, port)).map_err(|_| StartError::Address(host.to_owned()))
+    ip(host).map(|ip| SocketAddr::new(ip, port)).ok_or_else(|| StartError::Address(host.to_owned()))
+}
+
+/// The address a host is written as; `localhost` is one of IPv4.
+fn ip(host: &str) -> Option<IpAddr> {
+    if host.eq_ignore_ascii_case("localhost") {
+        return Some(IpAddr::from([127, 0, 0, 1]));
+    }
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }

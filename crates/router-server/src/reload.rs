@@ -140,7 +140,7 @@ pub(crate) async fn follow(
         match source.read() {
             Ok(same) if same == text && !asked => complained = None,
             Ok(read) => match apply(&app, &source) {
-                Ok(()) => {
+                Ok(_) => {
                     text = read;
                     complained = None;
                 }
@@ -166,16 +166,18 @@ fn complain(complained: &mut Option<String>, asked: bool, error: &ConfigError) {
     *complained = Some(message);
 }
 
-fn apply(app: &App, source: &Source) -> Result<(), ConfigError> {
-    let (config, diagnostics, _) = load(source)?;
-    if app.lacks_key(&config) {
-        return Err(ConfigError::NoKey);
-    }
+/// Puts the config as it is now in force. Returns the problems it has all the same.
+pub(crate) fn apply(app: &App, source: &Source) -> Result<Vec<Diagnostic>, ConfigError> {
+    let loaded = load(source).and_then(|(config, diagnostics, _)| {
+        if app.lacks_key(&config) { Err(ConfigError::NoKey) } else { Ok((config, diagnostics)) }
+    });
+    app.telemetry.reloaded(loaded.is_ok());
+    let (config, diagnostics) = loaded?;
     report(&diagnostics);
     let (providers, aliases) = (config.catalog.providers.len(), config.catalog.aliases.len());
     app.replace(config);
     tracing::info!(providers, aliases, "config reloaded");
-    Ok(())
+    Ok(diagnostics)
 }
 
 /// Logs the warnings of a config that is in use all the same.

@@ -23,6 +23,7 @@ use crate::app::App;
 use crate::client::Client;
 use crate::inbound;
 use crate::listen::Accepted;
+use crate::telemetry::Meter;
 
 /// Bytes of one request's head at most.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -32,6 +33,7 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 pub(crate) struct Worker {
     pub(crate) app: Arc<App>,
     pub(crate) client: Client,
+    pub(crate) meter: Meter,
 }
 
 /// The threads that serve.
@@ -88,7 +90,8 @@ impl Workers {
 impl Seat {
     fn start(index: usize, app: &Arc<App>, client: Client) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let worker = Arc::new(Worker { app: Arc::clone(app), client });
+        let worker =
+            Arc::new(Worker { app: Arc::clone(app), client, meter: app.telemetry.meter() });
         let (connections, accepted) = mpsc::unbounded_channel();
         let (stop, stopping) = oneshot::channel();
         let (report, stopped) = oneshot::channel();

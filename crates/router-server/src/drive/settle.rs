@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use router_core::bucket::Tokens;
-use router_core::exchange::{Exchange, Step};
+use router_core::exchange::{Exchange, Refusal, Step};
 use router_core::failure::Failure;
 use router_core::state::{Reservation, Settlement};
-use router_wire::usage::Usage;
+use router_wire::{Dialect, Usage};
 
-use crate::app::{App, Snapshot, now};
+use super::Job;
+use crate::app::{Snapshot, now};
 use crate::ids::RequestId;
+use crate::telemetry::{Ended, Outcome};
+use crate::worker::Worker;
 
 /// How a relayed answer ended.
 #[derive(Clone, Debug)]
@@ -27,24 +30,38 @@ pub(crate) enum End {
 /// client disconnects, it settles the call as abandoned.
 #[derive(Debug)]
 pub(crate) struct Settling {
-    app: Arc<App>,
+    worker: Arc<Worker>,
     snapshot: Arc<Snapshot>,
     id: RequestId,
+    inbound: Dialect,
+    /// The number of the alias that was asked for.
+    alias: Option<usize>,
     exchange: Exchange,
     reservation: Option<Reservation>,
+    started: Instant,
+    first_output: Option<Duration>,
     sent: Instant,
     answered: bool,
+    told: bool,
 }
 
 impl Settling {
-    pub(crate) fn new(
-        app: Arc<App>,
-        snapshot: Arc<Snapshot>,
-        id: RequestId,
-        exchange: Exchange,
-    ) -> Self {
-        let sent = Instant::now();
-        Self { app, snapshot, id, exchange, reservation: None, sent, answered: false }
+    pub(crate) fn new(job: &Job, exchange: Exchange) -> Self {
+        job.worker.meter.begun();
+        Self {
+            worker: Arc::clone(&job.worker),
+            snapshot: Arc::clone(&job.snapshot),
+            id: job.id,
+            inbound: job.dialect,
+            alias: job.snapshot.labels.alias(&job.route),
+            exchange,
+            reservation: None,
+            started: job.started,
+            first_output: None,
+            sent: job.started,
+            answered: false,
+            told: false,
+        }
     }
 
     /// What the core wants done.
@@ -59,7 +76,8 @@ impl Settling {
     /// Counts the call of the plan's candidate `index`; `Err` is the step after a refusal.
     pub(crate) fn reserve(&mut self, index: usize) -> Result<(), Step> {
         let plan = self.exchange.plan();
-        let refused = match self.app.store.reserve(&self.snapshot.table, plan, index, now()) {
+        let refused = match self.worker.app.store.reserve(&self.snapshot.table, plan, index, now())
+        {
             Ok(reservation) => {
                 self.reservation = Some(reservation);
                 self.sent = Instant::now();
@@ -68,6 +86,10 @@ impl Settling {
             }
             Err(refused) => refused,
         };
+        if let Some(candidate) = plan.candidates.get(index) {
+            let (catalog, labels) = (&self.snapshot.config.catalog, &self.snapshot.labels);
+            self.worker.meter.refused(catalog, labels, candidate.model, &refused);
+        }
         Err(self.exchange.on_refused(&refused, now()))
     }
 
@@ -94,32 +116,63 @@ impl Settling {
     /// The first meaningful output came.
     pub(crate) fn committed(&mut self) {
         let _relay = self.exchange.on_commit(now());
+        self.first_output = Some(self.started.elapsed());
         if let Some(reservation) = &mut self.reservation {
-            self.app.store.commit(reservation, Some(self.sent.elapsed()), now());
+            self.worker.app.store.commit(reservation, Some(self.sent.elapsed()), now());
         }
     }
 
     /// The answer is over.
     pub(crate) fn finish(&mut self, end: End, usage: Option<Usage>) {
         let used = usage.as_ref().map(tokens);
+        let mut outcome = Outcome::Complete;
         let settlement = match end {
             End::Complete => self.exchange.on_end(used, now()),
-            End::ClientGone => self.exchange.on_abandoned(self.answered, used, now()),
+            End::ClientGone => {
+                outcome = Outcome::ClientGone;
+                self.exchange.on_abandoned(self.answered, used, now())
+            }
             End::Failed(failure) => {
                 tracing::warn!(
                     exchange.id = %self.id,
                     failure.class = failure.class.name(),
                     "an answer broke after output had gone to the client"
                 );
+                outcome = Outcome::Broken;
                 self.exchange.on_failure(failure, now()).0
             }
         };
         self.settle(&settlement);
+        self.tell(outcome, usage.as_ref());
+    }
+
+    /// There is no answer, and the client is told so.
+    pub(crate) fn refused(&mut self, refusal: &Refusal) {
+        self.tell(refusal.kind.into(), None);
+    }
+
+    /// Tells what became of the exchange, once.
+    fn tell(&mut self, outcome: Outcome, usage: Option<&Usage>) {
+        if std::mem::replace(&mut self.told, true) {
+            return;
+        }
+        let ended = Ended {
+            catalog: &self.snapshot.config.catalog,
+            labels: &self.snapshot.labels,
+            alias: self.alias,
+            inbound: self.inbound,
+            exchange: &self.exchange,
+            outcome,
+            usage,
+            first_output: self.first_output,
+            total: self.started.elapsed(),
+        };
+        self.worker.meter.ended(&ended, now());
     }
 
     fn settle(&mut self, settlement: &Settlement) {
         if let Some(reservation) = self.reservation.take() {
-            self.app.store.settle(reservation, settlement, now());
+            self.worker.app.store.settle(reservation, settlement, now());
         }
     }
 }
@@ -130,6 +183,7 @@ impl Drop for Settling {
             let settlement = self.exchange.on_abandoned(self.answered, None, now());
             self.settle(&settlement);
         }
+        self.tell(Outcome::ClientGone, None);
     }
 }
 

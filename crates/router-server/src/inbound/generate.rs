@@ -88,6 +88,7 @@ fn job(
         worker: Arc::clone(&cx.worker),
         snapshot: Arc::clone(&cx.snapshot),
         id: cx.id,
+        started: cx.started,
         route_name: route.name(catalog),
         route,
         dialect: asked.dialect,
