@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use operate::{Explain, Simulate};
+
+mod operate;
+
 /// One address for many LLM providers.
 #[derive(Debug, Parser)]
 #[command(name = "llm-router", version, arg_required_else_help = true)]
@@ -21,6 +25,10 @@ pub(crate) enum Command {
     Validate(Validate),
     /// Print the JSON Schema of the config file.
     Schema,
+    /// Say where a request would go now, and why.
+    Explain(Explain),
+    /// Say what recorded or made-up traffic would do with a config.
+    Simulate(Simulate),
 }
 
 /// Flags of `start`. What is not given comes from the environment, then from the config file.

@@ -3,6 +3,8 @@
 use crate::args::{Arguments, Command};
 use crate::exit::Failure;
 
+mod explain;
+mod simulate;
 mod start;
 mod validate;
 
@@ -11,6 +13,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Start(flags) => start::run(&flags),
         Command::Validate(flags) => validate::run(&flags),
+        Command::Explain(flags) => explain::run(flags),
+        Command::Simulate(flags) => simulate::run(&flags),
         Command::Schema => {
             crate::output::result(&format!("{:#}", router_config::schema::json_schema()));
             Ok(())

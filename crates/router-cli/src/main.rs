@@ -8,6 +8,7 @@ mod args;
 mod command;
 mod exit;
 mod holder;
+mod operator;
 mod output;
 
 /// Bodies of 200 KB come and go with every request; glibc's allocator maps and unmaps each.

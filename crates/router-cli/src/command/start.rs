@@ -1,6 +1,6 @@
 //! `llm-router start`: runs the server until a signal says otherwise.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -76,7 +76,7 @@ struct Signals {
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    fn new() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -128,7 +128,10 @@ fn announce(server: &Server, flags: &Start) {
     }
     let auth = if server.requires_auth() { "required" } else { "off" };
     output::result(&format!("  client key:        {auth}"));
-    if std::io::stdout().is_terminal() {
+    if let Some(address) = server.admin_address() {
+        output::result(&format!("  operators:         http://{address} (key required)"));
+    }
+    if io::stdout().is_terminal() {
         output::result("Press Ctrl+C to stop.");
     }
 }
@@ -160,7 +163,7 @@ pub(crate) fn config_path(flags: &ConfigPath) -> Result<PathBuf, Failure> {
 /// Why a config cannot be used, for a person.
 pub(crate) fn config_failure(error: &ConfigError) -> Failure {
     let (kind, hint) = match error {
-        ConfigError::Unreadable { error, .. } if error.kind() == std::io::ErrorKind::NotFound => (
+        ConfigError::Unreadable { error, .. } if error.kind() == io::ErrorKind::NotFound => (
             Kind::Input,
             "name another one with --config FILE, try the router without one with `llm-router \
              start --demo`, or write {\"version\": 2, \"providers\": [...]} there (README, \
@@ -191,20 +194,26 @@ fn start_failure(error: StartError) -> Failure {
         StartError::Address(_) => {
             Failure::new(Kind::Input, message).hint("server.host takes an IP address or localhost")
         }
-        StartError::Listen { address, error } => {
-            let failure = failed(message);
-            if error.kind() != std::io::ErrorKind::AddrInUse {
-                return failure;
-            }
-            let holder = holder::of_port(address.port());
-            let holder = holder.map_or_else(|| "another process".to_owned(), |it| it.to_string());
-            failure.hint(format!(
-                "port {} is held by {holder}; stop it, or choose another port with --port",
-                address.port()
-            ))
+        StartError::Listen { address, error } => in_use(message, address, &error, "--port"),
+        StartError::ListenAdmin { address, error } => {
+            in_use(message, address, &error, "server.admin.port")
         }
         StartError::Tls(_) => failed(message),
     }
+}
+
+/// Why an address cannot be listened on; `setting` chooses another port.
+fn in_use(message: String, address: SocketAddr, error: &io::Error, setting: &str) -> Failure {
+    let failure = failed(message);
+    if error.kind() != io::ErrorKind::AddrInUse {
+        return failure;
+    }
+    let holder = holder::of_port(address.port());
+    let holder = holder.map_or_else(|| "another process".to_owned(), |it| it.to_string());
+    failure.hint(format!(
+        "port {} is held by {holder}; stop it, or choose another port with {setting}",
+        address.port()
+    ))
 }
 
 fn failed(message: impl Into<String>) -> Failure {
@@ -219,8 +228,8 @@ fn log_to_stderr(flags: &Start) -> Result<(), Failure> {
     })?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .with_target(false);
     if flags.log_format == "json" {
         builder.json().init();

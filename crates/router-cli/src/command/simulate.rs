@@ -1,0 +1,112 @@
+//! `llm-router simulate`: what traffic would do with a config, on a virtual clock.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use router_core::catalog::Catalog;
+use router_core::simulate::{
+    Assumptions, Comparison, Load, Recorded, Report, as_recorded, generate, simulate,
+};
+use router_server::{Source, reload};
+use serde_json::{Map, Value, json};
+
+use super::start::{config_failure, config_path};
+use crate::args::Simulate;
+use crate::exit::{Failure, Kind};
+use crate::output;
+
+/// Records read at most: about a gigabyte of memory.
+const RECORDS_MAX: usize = 4_000_000;
+
+/// Replays the traffic against each config and prints the reports side by side.
+pub(crate) fn run(flags: &Simulate) -> Result<(), Failure> {
+    let path = config_path(&flags.config)?;
+    let catalog = catalog(path.clone())?;
+    let records = match (&flags.records, flags.synthetic) {
+        (Some(file), _) => read(file)?,
+        (None, requests) => made_up(flags, requests.unwrap_or_default(), &catalog),
+    };
+    let assumed = Assumptions { seed: flags.seed, ..Assumptions::default() };
+    let mut reports = Vec::new();
+    if flags.records.is_some() {
+        reports.push(("recorded".to_owned(), as_recorded(&records)));
+    }
+    if let Some(other) = &flags.against {
+        let against = self::catalog(other.clone())?;
+        reports.push((heading(other), simulate(Arc::new(against), &records, &assumed)));
+    }
+    reports.push((heading(&path), simulate(Arc::new(catalog), &records, &assumed)));
+    print(&reports, flags.json);
+    Ok(())
+}
+
+fn print(reports: &[(String, Report)], as_json: bool) {
+    if as_json {
+        let all = reports.iter().map(|(name, report)| (name.clone(), json!(report)));
+        output::result(&Value::Object(all.collect::<Map<_, _>>()).to_string());
+        return;
+    }
+    let reports: Vec<_> = reports.iter().map(|(name, report)| (name.as_str(), report)).collect();
+    output::result(Comparison(&reports).to_string().trim_end());
+}
+
+fn catalog(path: PathBuf) -> Result<Catalog, Failure> {
+    let loaded = reload::load(&Source::File(path));
+    loaded.map(|(config, ..)| config.catalog).map_err(|error| config_failure(&error))
+}
+
+/// What a config is called in the report: its file name.
+fn heading(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
+fn read(path: &Path) -> Result<Vec<Recorded>, Failure> {
+    let failed = |message: String| Failure::new(Kind::Input, message);
+    let lines: Box<dyn BufRead> = if path.as_os_str() == "-" {
+        Box::new(io::stdin().lock())
+    } else {
+        let file = File::open(path);
+        let file =
+            file.map_err(|error| failed(format!("cannot read {}: {error}", path.display())))?;
+        Box::new(BufReader::new(file))
+    };
+    let mut records = Vec::new();
+    for (number, line) in (1..).zip(lines.lines()) {
+        let line = line.map_err(|error| failed(format!("line {number}: {error}")))?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        if records.len() == RECORDS_MAX {
+            output::note(&format!("only the first {RECORDS_MAX} records are replayed"));
+            break;
+        }
+        let record = serde_json::from_str(&line);
+        records.push(record.map_err(|error| {
+            failed(format!("line {number} is not a record: {error}"))
+                .hint("each line is one JSON object with at least `at` in milliseconds")
+        })?);
+    }
+    Ok(records)
+}
+
+fn made_up(flags: &Simulate, requests: u64, catalog: &Catalog) -> Vec<Recorded> {
+    let mut models = flags.models.clone();
+    if models.is_empty() {
+        models.extend(catalog.aliases.keys().cloned());
+    }
+    if models.is_empty() {
+        models.extend(catalog.models().take(1).map(|model| catalog.name(model)));
+    }
+    let load = Load {
+        requests,
+        every_ms: flags.every_ms,
+        sessions: flags.sessions,
+        models,
+        seed: flags.seed,
+        ..Load::default()
+    };
+    generate(&load)
+}
