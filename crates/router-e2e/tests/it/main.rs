@@ -2,6 +2,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "what is not there fails the test, as it should")]
 
+mod admin;
 mod auth;
 mod bad_input;
 mod common;
