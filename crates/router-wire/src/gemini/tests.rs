@@ -360,3 +360,61 @@ fn bad_numbers_are_named_and_good_ones_read() {
         assert!(number::<u64>(&mut Cursor::new(json)).is_err(), "{json}");
     }
 }
+
+/// Bodies with everything in them.
+const BODIES: [&str; 4] = [
+    include_str!("../../fixtures/gemini/request/gemini_cli.json"),
+    include_str!("../../fixtures/gemini/request/tools_google_schema.json"),
+    include_str!("../../fixtures/gemini/response/grounded.json"),
+    include_str!("../../fixtures/gemini/response/list.json"),
+];
+
+fn read_all(body: &str) {
+    let _ = request::read(body, &RequestExtra::default());
+    let _ = count::read(body, &RequestExtra::default());
+    let _ = response::read(body, &mut Losses::new(Dialect::Gemini));
+    let _ = stream::Reader::default().event("", body, &mut |_| {});
+}
+
+#[test]
+fn a_body_cut_anywhere_is_an_error_and_no_panic() {
+    for body in BODIES {
+        for at in (0..body.trim_end().len()).filter(|at| body.is_char_boundary(*at)) {
+            let cut = &body[..at];
+            read_all(cut);
+            assert!(request::read(cut, &RequestExtra::default()).is_err(), "cut at {at}");
+            let read = response::read(cut, &mut Losses::new(Dialect::Gemini));
+            assert!(read.is_err(), "cut at {at}");
+        }
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn members_of_any_type_are_an_error_or_read_and_no_panic(
+        body in 0..BODIES.len(),
+        at in 0..120_usize,
+        value in proptest::sample::select(vec!["null", "1", "-1.5", "\"x\"", "[]", "{}", "true", "[{}]", "[[1]]", "\"\\ud800\""]),
+    ) {
+        // Puts a value in place of another.
+        let mut json: Value = serde_json::from_str(BODIES[body]).unwrap();
+        let mut left = at;
+        replace(&mut json, &mut left, &Value::String("@@".to_owned()));
+        read_all(&json.to_string().replace("\"@@\"", value));
+    }
+}
+
+/// Replaces the value number `left`, counting all values in depth.
+fn replace(json: &mut Value, left: &mut usize, by: &Value) {
+    if *left == 0 {
+        *json = by.clone();
+    }
+    *left = left.wrapping_sub(1);
+    match json {
+        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, left, by)),
+        Value::Object(members) => {
+            members.iter_mut().for_each(|(_, member)| replace(member, left, by));
+        }
+        _ => {}
+    }
+}

@@ -77,11 +77,14 @@ fn token<'a>(c: &mut Cursor<'a>) -> Result<Token<'a>, JsonError> {
     Ok(token)
 }
 
-/// Writes the member `logprobsResult` from Chat's `logprobs`: its object, or its items alone.
-pub(super) fn write(object: &mut Object<'_>, chat: &Json<'_>) {
-    if let Ok(items) = Raw::parse(chat.text()).and_then(items)
-        && !items.is_empty()
-    {
+/// Writes the member `logprobsResult` from Chat's `logprobs`: objects, or lists of items.
+pub(in crate::gemini) fn write(object: &mut Object<'_>, chat: &[Json<'_>]) {
+    let mut items = Vec::new();
+    for json in chat {
+        // What is no such list says nothing about tokens.
+        items.extend(Raw::parse(json.text()).and_then(self::items).unwrap_or_default());
+    }
+    if !items.is_empty() {
         let mut result = object.object("logprobsResult");
         let mut chosen = result.array("chosenCandidates");
         for (token, _) in &items {

@@ -68,7 +68,7 @@ fn write_choice(
     });
     write_grounding(&mut candidate, citations, text.as_deref());
     if let Some(json) = logprobs {
-        logprobs::write(&mut candidate, json);
+        logprobs::write(&mut candidate, std::slice::from_ref(json));
     }
     candidate.end();
 }

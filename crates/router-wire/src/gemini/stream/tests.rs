@@ -412,3 +412,27 @@ proptest! {
         prop_assert_eq!(calls, asked);
     }
 }
+
+#[test]
+fn probabilities_come_with_the_last_piece() {
+    let item = |token: &str| {
+        format!("{{\"token\":\"{token}\",\"logprob\":-0.5,\"bytes\":null,\"top_logprobs\":[]}}")
+    };
+    let session = session(Dialect::Gemini, Dialect::OpenaiChat);
+    let mut writer = super::Writer::new(&session);
+    let mut out = Vec::new();
+    let mut tell = |event| writer.event(&session, &event, &mut out);
+    tell(Event::Open { block: 0, kind: Block::Text });
+    for token in ["a", "b"] {
+        tell(Event::Delta { block: 0, delta: Delta::Text(token.into()) });
+        let json = crate::canonical::Json(format!("[{}]", item(token)).into());
+        tell(Event::Delta { block: 0, delta: Delta::Logprobs(json) });
+    }
+    tell(Event::Close { block: 0 });
+    tell(Event::Finish(Stop::new(StopReason::EndTurn)));
+    tell(Event::End);
+    let last = pieces(&String::from_utf8(out).unwrap()).pop().unwrap();
+    let chosen = &last["candidates"][0]["logprobsResult"]["chosenCandidates"];
+    assert_eq!(chosen[0]["token"], "a");
+    assert_eq!(chosen[1]["logProbability"], -0.5);
+}

@@ -3,10 +3,12 @@
 //! Text goes out as it comes, a call when it is complete, and the last piece has the finish reason
 //! and the usage. With `alt=sse` each piece is an event, without it an element of one JSON array.
 
-use crate::canonical::{Block, Citation, Delta, Event, Opaque, Stop};
+use crate::canonical::{Block, Citation, Delta, Event, Json, Opaque, Stop};
 use crate::dialect::Dialect;
 use crate::error::ClientError;
-use crate::gemini::response::{finish_reason, keep, shows, write_args, write_grounding};
+use crate::gemini::response::{
+    finish_reason, keep, shows, write_args, write_grounding, write_logprobs,
+};
 use crate::gemini::state::Packer;
 use crate::gemini::usage;
 use crate::ids;
@@ -25,6 +27,7 @@ pub struct Writer {
     block: Now,
     state: Packer,
     citations: Vec<Citation<'static>>,
+    logprobs: Vec<Json<'static>>,
     usage: Usage,
     stop: Option<Stop<'static>>,
 }
@@ -126,7 +129,10 @@ impl Writer {
             }
             (Now::Call { input, .. }, Delta::Input(text)) => text.decode_into(input),
             (_, Delta::Citation(citation)) => self.citations.push(citation.clone().into_owned()),
-            // Probabilities are told of whole answers only; the rest has no place in its block.
+            (_, Delta::Logprobs(json)) => {
+                self.logprobs.push(Json(json.text().to_owned().into()));
+            }
+            // The rest has no place in its block.
             _ => {}
         }
     }
@@ -208,6 +214,7 @@ impl Writer {
         finish_reason(&mut candidate, &stop);
         candidate.int("index", 0);
         write_grounding(&mut candidate, self.citations.iter(), None);
+        write_logprobs(&mut candidate, &self.logprobs);
         candidate.end();
         candidates.end();
         usage::write(&mut object, &self.usage);
