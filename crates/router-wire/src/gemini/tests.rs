@@ -379,8 +379,8 @@ fn read_all(body: &str) {
 #[test]
 fn a_body_cut_anywhere_is_an_error_and_no_panic() {
     for body in BODIES {
-        for at in (0..body.trim_end().len()).filter(|at| body.is_char_boundary(*at)) {
-            let cut = &body[..at];
+        for at in 0..body.trim_end().len() {
+            let Some(cut) = body.get(..at) else { continue };
             read_all(cut);
             assert!(request::read(cut, &RequestExtra::default()).is_err(), "cut at {at}");
             let read = response::read(cut, &mut Losses::new(Dialect::Gemini));
