@@ -45,11 +45,11 @@ fn from_gemini(inbound: Dialect, pieces: &[&[u8]]) -> (String, Progress) {
     translated(session(inbound, Dialect::Gemini), pieces)
 }
 
-/// The objects in a stream a Gemini client gets.
+/// The objects in a stream a Gemini client gets. Empty lines between them are pings.
 fn pieces(stream: &str) -> Vec<Value> {
     stream
-        .split("\n\n")
-        .filter_map(|event| event.strip_prefix("data: "))
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "))
         .map(|data| serde_json::from_str(data).unwrap())
         .collect()
 }
@@ -169,6 +169,7 @@ fn a_ping_harms_neither_form() {
             assert!(serde_json::from_str::<Vec<Value>>(&text).is_ok(), "{text}");
         } else {
             assert!(!pieces(&text).is_empty());
+            assert!(text.lines().all(|line| line.is_empty() || line.starts_with("data: ")));
         }
     }
 }
