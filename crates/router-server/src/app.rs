@@ -10,6 +10,7 @@ use router_core::time::UnixMs;
 use router_store::Store;
 
 use crate::ids::Ids;
+use crate::keep::Kept;
 use crate::telemetry::{Labels, Telemetry};
 use crate::translation::Translations;
 
@@ -35,6 +36,8 @@ pub(crate) struct App {
     pub(crate) store: Store,
     pub(crate) ids: Ids,
     pub(crate) telemetry: Telemetry,
+    /// What upstreams thought, for clients that cannot carry it.
+    pub(crate) kept: Kept,
     /// `--require-auth`, which no config overrides.
     require_auth: Option<bool>,
 }
@@ -43,7 +46,8 @@ impl App {
     pub(crate) fn new(config: Config, require_auth: Option<bool>) -> Self {
         let (store, telemetry) = (Store::default(), Telemetry::new());
         let snapshot = ArcSwap::from_pointee(snapshot(&store, &telemetry, config, require_auth));
-        Self { snapshot, store, ids: Ids::new(), telemetry, require_auth }
+        let (ids, kept) = (Ids::new(), Kept::default());
+        Self { snapshot, store, ids, telemetry, kept, require_auth }
     }
 
     /// The config in force now.

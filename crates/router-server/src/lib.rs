@@ -25,6 +25,7 @@ mod drive;
 pub mod explain;
 mod ids;
 mod inbound;
+mod keep;
 mod listen;
 pub mod reload;
 mod reply;

@@ -203,7 +203,7 @@ impl Call<'_> {
             Way::Translated(translated) if self.job.stream => {
                 replayed(self.job, &head.headers, &plain, *translated, self.timeouts)
             }
-            Way::Translated(translated) => translated_whole(&head, &plain, *translated),
+            Way::Translated(translated) => translated_whole(self.job, &head, &plain, *translated),
         }
     }
 
@@ -285,6 +285,7 @@ fn native_whole(job: &Job, head: &http::response::Parts, body: Bytes, plain: Byt
 }
 
 fn translated_whole(
+    job: &Job,
     head: &http::response::Parts,
     plain: &[u8],
     mut translated: Translated,
@@ -294,6 +295,7 @@ fn translated_whole(
         let message = error.message.clone();
         Failed::told(classify_transport(Fault::Garbled, Some(502), &message), *error)
     })?;
+    job.worker.app.kept.keep(&answer.kept);
     let mut headers = headers::to_client(&head.headers);
     headers.insert(CONTENT_TYPE, JSON);
     headers::add_losses(translated.losses.iter().chain(&answer.losses), &mut headers);

@@ -8,9 +8,11 @@ use router_core::failure::{Failure, FailureClass};
 use router_core::plan::Candidate;
 use router_wire::Dialect;
 use router_wire::canonical::Loss;
-use router_wire::peek::Peek;
+use router_wire::peek::{self, Peek};
 use router_wire::splice::{Part, Splice};
-use router_wire::translate::{RequestExtra, Session, Target, TranslateError, translate_request};
+use router_wire::translate::{
+    RequestExtra, Session, Target, TranslateError, translate_request, without_foreign_state,
+};
 
 use super::attempt::Failed;
 use super::{Job, headers};
@@ -83,16 +85,19 @@ fn address(job: &Job, provider: &Upstream, dialect: Dialect, model: &str) -> Opt
     format!("{uri}{separator}beta=true").parse().ok()
 }
 
-/// The client's bytes, with the upstream's name of the model in place of the client's.
+/// The client's bytes, with the upstream's name of the model in place of the client's, and without
+/// what another vendor's model thought: that is in a wrapping this upstream does not know.
 fn spliced(job: &Job, model: &str) -> OutboundBody {
-    let peek = Peek::of(&job.body, &job.found);
     // Gemini names the model in the path, and only there.
     if job.dialect == Dialect::Gemini {
         return OutboundBody::new([job.body.clone()]);
     }
+    let stripped = without_foreign_state(job.dialect, &job.body).map(Bytes::from);
+    let stripped = stripped.as_ref().and_then(|body| Some((body, peek::peek(body).ok()?)));
+    let (body, peek) = stripped.unwrap_or_else(|| (&job.body, Peek::of(&job.body, &job.found)));
     let splice = Splice::model(&peek, model);
     OutboundBody::new(splice.into_parts().into_iter().map(|part| match part {
-        Part::Original(range) => job.body.slice(range),
+        Part::Original(range) => body.slice(range),
         Part::New(bytes) => Bytes::from(bytes),
     }))
 }
@@ -114,13 +119,18 @@ fn translated(
     let in_path = job.dialect == Dialect::Gemini;
     let session = ["x-claude-code-session-id", "session-id", "thread-id", "x-session-affinity"];
     let session = session.iter().find_map(|name| job.headers.get(*name)?.to_str().ok());
+    let kept = if matches!(job.dialect, Dialect::OpenaiChat | Dialect::Gemini) {
+        job.worker.app.kept.of(&job.body)
+    } else {
+        Vec::new()
+    };
     let extra = RequestExtra {
         model: asked.filter(|_| in_path),
         stream: in_path && job.stream,
         session,
         model_shown: Some(asked.unwrap_or(&job.route_name)),
         now_s: now().0 / 1_000,
-        kept: &[],
+        kept: &kept,
         ..RequestExtra::default()
     };
     translate_request(job.dialect, &job.body, &extra, &target)

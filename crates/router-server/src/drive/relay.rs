@@ -70,6 +70,7 @@ impl Relay {
         let mut relay =
             Self { ready, waits: 0, upstream, watch, dialect, timer, complete: None, settling };
         if relay.upstream.is_none() {
+            relay.settling.keep(relay.watch.kept());
             relay.settling.finish(End::Complete, relay.watch.usage());
         }
         relay
@@ -125,6 +126,7 @@ impl Relay {
     fn is_late(&mut self) -> bool {
         if self.complete.is_none() && self.watch.is_complete() {
             self.complete = Some(Instant::now());
+            self.settling.keep(self.watch.kept());
             self.timer.end_after(COMPLETE_GRACE);
         }
         self.complete.is_some_and(|at| COMPLETE_GRACE < at.elapsed())
@@ -135,6 +137,9 @@ impl Relay {
         if self.upstream.take().is_some() {
             let (last, end) = self.watch.end(cut);
             self.ready.add(last);
+            if self.complete.is_none() {
+                self.settling.keep(self.watch.kept());
+            }
             self.settling.finish(end, self.watch.usage());
         }
     }

@@ -122,6 +122,11 @@ impl Settling {
         }
     }
 
+    /// Keeps what the client will need with its next request and cannot carry.
+    pub(crate) fn keep(&self, states: &[(String, String)]) {
+        self.worker.app.kept.keep(states);
+    }
+
     /// The answer is over.
     pub(crate) fn finish(&mut self, end: End, usage: Option<Usage>) {
         let used = usage.as_ref().map(tokens);

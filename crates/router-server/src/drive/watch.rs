@@ -92,6 +92,14 @@ impl Watch {
         }
     }
 
+    /// State of tool calls that the client cannot carry itself.
+    pub(crate) fn kept(&self) -> &[(String, String)] {
+        match self {
+            Self::Native(_) => &[],
+            Self::Translated(watch) => watch.kept(),
+        }
+    }
+
     /// The token counts seen.
     pub(crate) fn usage(&self) -> Option<Usage> {
         let usage = match self {

@@ -53,6 +53,10 @@ impl TranslatedWatch {
         self.progress == Progress::Finished
     }
 
+    pub(super) fn kept(&self) -> &[(String, String)] {
+        self.translator.kept()
+    }
+
     pub(super) fn usage(&self) -> Usage {
         *self.translator.usage()
     }
