@@ -181,7 +181,7 @@ fn inline<'a>(c: &mut Cursor<'a>, mut unknown: Unknown<'_, 'a>) -> Result<File<'
     while let Some(key) = members.next(c)? {
         match camel(&key).as_ref() {
             "mimeType" => kind = c.opt(Cursor::str)?,
-            "data" => data = c.opt(Cursor::str)?,
+            "data" => data = c.opt(Cursor::str)?.map(standard),
             "displayName" => name = c.opt(display_name)?,
             _ => unknown.keep(c, &key)?,
         }
@@ -191,6 +191,15 @@ fn inline<'a>(c: &mut Cursor<'a>, mut unknown: Unknown<'_, 'a>) -> Result<File<'
         data: data.ok_or_else(|| JsonError::new(start, "`data` is missing"))?,
         name,
     })
+}
+
+/// Standard base64: Google's SDKs write the form for URLs, which other vendors refuse.
+fn standard(data: Str<'_>) -> Str<'_> {
+    let plain = data.decode();
+    if !plain.contains(['-', '_']) {
+        return data;
+    }
+    Str::from(plain.replace('-', "+").replace('_', "/"))
 }
 
 fn remote<'a>(c: &mut Cursor<'a>, mut unknown: Unknown<'_, 'a>) -> Result<File<'a>, JsonError> {

@@ -263,6 +263,15 @@ fn thinking_of_a_gemini_client_becomes_what_other_models_take() {
 }
 
 #[test]
+fn base64_for_urls_becomes_standard_base64() {
+    for (sent, expect) in [("-_8A", "+/8A"), ("_w==", "/w=="), ("+/8A", "+/8A")] {
+        let body = json!({"contents": [{"parts": [{"inlineData": {"mimeType": "image/png", "data": sent}}]}]});
+        let (out, _) = translated(Dialect::Gemini, &body, Dialect::Anthropic, "claude-sonnet-4-5");
+        assert_eq!(out["messages"][0]["content"][0]["source"]["data"], expect);
+    }
+}
+
+#[test]
 fn top_k_never_reaches_a_chat_upstream() {
     let body = json!({"contents": [{"parts": [{"text": "q"}]}], "generationConfig": {"topK": 64}});
     let out = try_translated(Dialect::Gemini, &body, Dialect::OpenaiChat, "gpt-4o").unwrap();

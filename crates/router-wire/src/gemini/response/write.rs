@@ -14,10 +14,8 @@ use crate::translate::{RAW_INPUT, Session};
 
 /// Writes an answer for a Gemini client.
 pub fn write(response: &Response<'_>, session: &Session, losses: &mut Losses, out: &mut Vec<u8>) {
-    let Response { id, model: _, created_s, choices, usage: used, service_tier } = response;
-    if service_tier.is_some() {
-        losses.add(Severity::Hint, "service-tier", "service_tier", "Gemini does not tell the tier");
-    }
+    // Gemini does not tell the tier, and no client asked for it.
+    let Response { id, model: _, created_s, choices, usage: used, service_tier: _ } = response;
     let mut object = Object::new(out);
     let mut list = object.array("candidates");
     for (index, choice) in (0_u64..).zip(choices) {
