@@ -189,7 +189,7 @@ fn server_settings(server: &Server, put: &mut impl FnMut(u8, &str, String) -> Op
     put(RESTART, "server.watchConfig", server.watch_config.to_string());
     put(SETTING, "server.reloadDebounceMs", format!("{:?}", server.reload_debounce));
     if let Some(admin) = &server.admin {
-        let key = secret(admin.key.as_ref());
-        put(RESTART, "server.admin", format!("{:?}", (&admin.host, admin.port, key)));
+        put(RESTART, "server.admin", format!("{:?}", (&admin.host, admin.port)));
+        put(SETTING, "server.admin.key", format!("{:?}", secret(admin.key.as_ref())));
     }
 }

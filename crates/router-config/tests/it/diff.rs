@@ -9,7 +9,7 @@ const TEXT: &str = r#"{
     { "id": "b", "baseUrl": "https://b.example.com", "format": "openai", "models": ["m"] }
   ],
   "modelAliases": { "x": { "targets": ["a/m", "b/m"] } },
-  "server": { "port": 9000 }
+  "server": { "port": 9000, "admin": { "key": "operators" } }
 }"#;
 
 fn config(text: &str) -> Config {
@@ -35,6 +35,9 @@ fn each_change_is_told_by_name() {
     check("\"x\":", "\"y\":", &["alias `x` removed", "alias `y` added"]);
     check("first-key", "other-key", &["masterKey changed"]);
     check("9000", "9001", &["server.port changed (after a restart)"]);
+    check("operators", "others", &["server.admin.key changed"]);
+    let moved = "{ \"port\": 1, \"key\"";
+    check("{ \"key\"", moved, &["server.admin changed (after a restart)"]);
     check("\"port\": 9000", "\"port\": 9000, \"debug\": true", &["server.debug changed"]);
 }
 
