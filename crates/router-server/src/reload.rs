@@ -14,6 +14,8 @@ use crate::watch::FileWatch;
 
 /// Bytes of a config file or secret file at most.
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Changes of a reloaded config named in the log.
+const CHANGES_LOGGED_MAX: usize = 20;
 
 /// The process's environment and files, as config may refer to them.
 #[derive(Clone, Copy, Debug)]
@@ -166,18 +168,37 @@ fn complain(complained: &mut Option<String>, asked: bool, error: &ConfigError) {
     *complained = Some(message);
 }
 
-/// Puts the config as it is now in force. Returns the problems it has all the same.
-pub(crate) fn apply(app: &App, source: &Source) -> Result<Vec<Diagnostic>, ConfigError> {
+/// A config that was put in force.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    /// What is different now, a short sentence each.
+    pub(crate) changes: Vec<String>,
+    /// The problems it has all the same.
+    pub(crate) problems: Vec<Diagnostic>,
+}
+
+/// Puts the config as it is now in force.
+pub(crate) fn apply(app: &App, source: &Source) -> Result<Applied, ConfigError> {
     let loaded = load(source).and_then(|(config, diagnostics, _)| {
         if app.lacks_key(&config) { Err(ConfigError::NoKey) } else { Ok((config, diagnostics)) }
     });
     app.telemetry.reloaded(loaded.is_ok());
-    let (config, diagnostics) = loaded?;
-    report(&diagnostics);
+    let (config, problems) = loaded?;
+    report(&problems);
+    let changes = router_config::diff(&app.snapshot().config, &config);
+    let changes: Vec<_> = changes.iter().map(ToString::to_string).collect();
     let (providers, aliases) = (config.catalog.providers.len(), config.catalog.aliases.len());
     app.replace(config);
-    tracing::info!(providers, aliases, "config reloaded");
-    Ok(diagnostics)
+    let listed = changes.iter().take(CHANGES_LOGGED_MAX).map(String::as_str);
+    let listed = listed.collect::<Vec<_>>().join("; ");
+    tracing::info!(
+        providers,
+        aliases,
+        changed = changes.len(),
+        changes = listed,
+        "config reloaded"
+    );
+    Ok(Applied { changes, problems })
 }
 
 /// Logs the warnings of a config that is in use all the same.

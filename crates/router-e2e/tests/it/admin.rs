@@ -292,7 +292,13 @@ fn a_reload_says_what_is_wrong_and_keeps_the_running_config() -> Result<()> {
     new["modelAliases"]["fresh"] = json!({ "targets": ["demo/demo-chat"] });
     new["server"]["admin"]["key"] = json!("another-secret");
     std::fs::write(router.config_path(), new.to_string())?;
-    assert_eq!(reload()?.json()?["reloaded"], json!(true));
+    let reloaded = reload()?.json()?;
+    assert_eq!(reloaded["reloaded"], json!(true));
+    assert_eq!(
+        reloaded["changes"],
+        json!(["alias `fresh` added", "server.admin.key changed"]),
+        "{reloaded}"
+    );
     assert_eq!(chat(&router, "fresh", false)?.status, 200);
     assert_eq!(reload()?.status, 401, "a changed key counts at once");
     let headers = [("x-api-key", "another-secret")];

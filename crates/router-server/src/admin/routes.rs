@@ -133,7 +133,7 @@ async fn explain(
 
 fn reload(admin: &Admin) -> Answer {
     let applied = reload::apply(&admin.app, &admin.source);
-    let problems = applied.map_err(|error| {
+    let applied = applied.map_err(|error| {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "config_refused", error.to_string())
     })?;
     let catalog = &admin.app.snapshot().config.catalog;
@@ -141,7 +141,8 @@ fn reload(admin: &Admin) -> Answer {
         "reloaded": true,
         "providers": catalog.providers.len(),
         "aliases": catalog.aliases.len(),
-        "problems": problems.iter().map(problem).collect::<Vec<_>>(),
+        "changes": applied.changes,
+        "problems": applied.problems.iter().map(problem).collect::<Vec<_>>(),
     })))
 }
 
