@@ -29,6 +29,36 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Say what recorded or made-up traffic would do with a config.
     Simulate(Simulate),
+    /// Read the records of finished exchanges. They hold no prompt and no answer.
+    Records(Records),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Records {
+    #[command(subcommand)]
+    pub(crate) command: RecordsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecordsCommand {
+    /// Print them as JSON lines, oldest first.
+    Export(RecordsExport),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RecordsExport {
+    #[command(flatten)]
+    pub(crate) config: ConfigPath,
+    /// The file of records [default: the one the config names].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Only exchanges since then: a moment such as `2026-03-01T12:00:00Z`, or how long ago, such
+    /// as `90m`, `12h` or `7d`.
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+    /// Only the latest so many.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) limit: Option<u64>,
 }
 
 /// Flags of `start`. What is not given comes from the environment, then from the config file.

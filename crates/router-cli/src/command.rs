@@ -4,6 +4,7 @@ use crate::args::{Arguments, Command};
 use crate::exit::Failure;
 
 mod explain;
+mod records;
 mod simulate;
 mod start;
 mod validate;
@@ -15,6 +16,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Validate(flags) => validate::run(&flags),
         Command::Explain(flags) => explain::run(flags),
         Command::Simulate(flags) => simulate::run(&flags),
+        Command::Records(flags) => records::run(&flags),
         Command::Schema => {
             crate::output::result(&format!("{:#}", router_config::schema::json_schema()));
             Ok(())

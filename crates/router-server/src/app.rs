@@ -8,9 +8,11 @@ use router_config::Config;
 use router_core::state::Table;
 use router_core::time::UnixMs;
 use router_store::Store;
+use router_store::records::Records;
 
 use crate::ids::Ids;
 use crate::keep::Kept;
+use crate::stores::Stores;
 use crate::telemetry::{Labels, Telemetry};
 use crate::translation::Translations;
 
@@ -34,6 +36,8 @@ pub(crate) struct App {
     /// Written by reload only; a request takes one and keeps it.
     snapshot: ArcSwap<Snapshot>,
     pub(crate) store: Store,
+    /// Records of finished exchanges, if they are kept.
+    pub(crate) records: Option<Records>,
     pub(crate) ids: Ids,
     pub(crate) telemetry: Telemetry,
     /// What upstreams thought, for clients that cannot carry it.
@@ -43,11 +47,11 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(config: Config, require_auth: Option<bool>) -> Self {
-        let (store, telemetry) = (Store::default(), Telemetry::new());
+    pub(crate) fn new(config: Config, require_auth: Option<bool>, stores: Stores) -> Self {
+        let (Stores { store, records }, telemetry) = (stores, Telemetry::new());
         let snapshot = ArcSwap::from_pointee(snapshot(&store, &telemetry, config, require_auth));
         let (ids, kept) = (Ids::new(), Kept::default());
-        Self { snapshot, store, ids, telemetry, kept, require_auth }
+        Self { snapshot, store, records, ids, telemetry, kept, require_auth }
     }
 
     /// The config in force now.

@@ -35,6 +35,7 @@ mod decode;
 mod headers;
 pub(crate) mod hold;
 mod outbound;
+mod record;
 pub(crate) mod relay;
 mod settle;
 mod timer;
@@ -105,7 +106,7 @@ async fn drive(job: Job) -> Result<Response<ReplyBody>, Refused> {
     let mut step = settling.step();
     loop {
         step = match step {
-            Step::Dial(dial) => match settling.reserve(dial.candidate) {
+            Step::Dial(dial) => match settling.reserve(dial.candidate).await {
                 Err(next) => next,
                 Ok(()) => match attempt::make(&job, &mut settling, &dial).await {
                     Ok(ready) => return Ok(commit(&job, settling, ready)),
@@ -120,8 +121,9 @@ async fn drive(job: Job) -> Result<Response<ReplyBody>, Refused> {
                 settling.step()
             }
             Step::Fail(refusal) => {
-                settling.refused(&refusal);
-                return Err(refused(&job, &settling, &refusal, words));
+                let told = refused(&job, &settling, &refusal, words);
+                settling.refused(&refusal, told.status(job.dialect));
+                return Err(told);
             }
             // The core relays only what was committed, and a commit returns above.
             Step::Relay => {
@@ -159,6 +161,7 @@ fn commit(job: &Job, mut settling: Settling, ready: Ready) -> Response<ReplyBody
     if job.snapshot.config.server.debug {
         headers::add_debug(job, settling.exchange(), &mut headers);
     }
+    settling.head(ready.status(), &headers);
     let mut response = match ready {
         Ready::Whole(whole) => {
             settling.finish(End::Complete, whole.usage);

@@ -153,6 +153,12 @@ impl Refused {
         Self { native: Some(response), ..error.into() }
     }
 
+    /// The status a client of `dialect` gets.
+    pub(crate) fn status(&self, dialect: Dialect) -> u16 {
+        let own = |response: &Response<ReplyBody>| response.status().as_u16();
+        self.native.as_ref().map_or_else(|| self.error.status_for(dialect), own)
+    }
+
     /// The error itself.
     pub(crate) fn into_error(self) -> ClientError {
         self.error

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ mod listen;
 pub mod reload;
 mod reply;
 mod session;
+mod stores;
 mod telemetry;
 mod translation;
 mod watch;
@@ -37,6 +39,7 @@ mod worker;
 
 use app::App;
 pub use reload::{ConfigError, Source};
+pub use stores::records_path;
 use worker::Workers;
 
 /// What the operator decides apart from the config; each outweighs it.
@@ -54,6 +57,9 @@ pub struct Options {
     pub require_auth: Option<bool>,
     /// Whether to serve other machines without asking them for a key.
     pub allow_unauthenticated: bool,
+    /// Folder of the files that the config names no path for. Without one, counters are kept in
+    /// memory and there are no records.
+    pub home: Option<PathBuf>,
 }
 
 /// Why a server does not start.
@@ -142,7 +148,8 @@ impl Server {
         };
         let watched = options.watch_config.unwrap_or(config.server.watch_config);
         let client = client::Client::new().map_err(StartError::Tls)?;
-        let app = Arc::new(App::new(config, require_auth));
+        let stores = stores::open(&config, options.home.as_deref());
+        let app = Arc::new(App::new(config, require_auth, stores));
         if app.lacks_key(&app.snapshot().config) {
             return Err(ConfigError::NoKey.into());
         }
@@ -192,6 +199,16 @@ impl Server {
     /// Serves until the handle stops it, then lets open requests finish within the drain time.
     /// Returns how many connections were cut off.
     pub async fn run(self) -> usize {
+        let app = Arc::clone(&self.app);
+        let cut_off = self.serve().await;
+        app.store.flush();
+        if let Some(records) = &app.records {
+            records.flush();
+        }
+        cut_off
+    }
+
+    async fn serve(self) -> usize {
         let drain = self.app.snapshot().config.server.drain;
         let tasks = TaskTracker::new();
         // Answers until the drain is over.

@@ -41,6 +41,8 @@ async fn serve(flags: &Start) -> Result<(), Failure> {
         watch_config: flags.watch_config,
         require_auth: flags.require_auth,
         allow_unauthenticated: flags.allow_unauthenticated,
+        // The demo leaves nothing behind.
+        home: if flags.demo { None } else { std::env::home_dir() },
     };
     let server = Server::bind(options).await.map_err(start_failure)?;
     announce(&server, flags);

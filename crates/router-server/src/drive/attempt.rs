@@ -59,6 +59,14 @@ pub(crate) struct Streaming {
 }
 
 impl Ready {
+    /// The status for the client.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Whole(whole) => whole.status,
+            Self::Stream(_) => StatusCode::OK,
+        }
+    }
+
     /// The headers for the client.
     pub(crate) fn headers(&self) -> HeaderMap {
         match self {

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::{HeaderMap, StatusCode};
 use router_core::bucket::Tokens;
 use router_core::exchange::{Exchange, Refusal, Step};
 use router_core::failure::Failure;
-use router_core::state::{Reservation, Settlement};
+use router_core::state::Settlement;
+use router_store::Reservation;
 use router_wire::{Dialect, Usage};
 
 use super::Job;
+use super::record::Recording;
 use crate::app::{Snapshot, now};
 use crate::ids::RequestId;
 use crate::telemetry::{Ended, Outcome};
@@ -43,6 +46,8 @@ pub(crate) struct Settling {
     sent: Instant,
     answered: bool,
     told: bool,
+    /// `None` if nothing is recorded.
+    recording: Option<Box<Recording>>,
 }
 
 impl Settling {
@@ -61,6 +66,14 @@ impl Settling {
             sent: job.started,
             answered: false,
             told: false,
+            recording: job.worker.app.records.is_some().then(|| Box::new(Recording::new(job))),
+        }
+    }
+
+    /// The client is about to get this head.
+    pub(crate) fn head(&mut self, status: StatusCode, headers: &HeaderMap) {
+        if let Some(recording) = &mut self.recording {
+            recording.head(status, headers);
         }
     }
 
@@ -74,10 +87,10 @@ impl Settling {
     }
 
     /// Counts the call of the plan's candidate `index`; `Err` is the step after a refusal.
-    pub(crate) fn reserve(&mut self, index: usize) -> Result<(), Step> {
+    pub(crate) async fn reserve(&mut self, index: usize) -> Result<(), Step> {
         let plan = self.exchange.plan();
-        let refused = match self.worker.app.store.reserve(&self.snapshot.table, plan, index, now())
-        {
+        let store = &self.worker.app.store;
+        let refused = match store.reserve(&self.snapshot.table, plan, index, now()).await {
             Ok(reservation) => {
                 self.reservation = Some(reservation);
                 self.sent = Instant::now();
@@ -152,7 +165,10 @@ impl Settling {
     }
 
     /// There is no answer, and the client is told so.
-    pub(crate) fn refused(&mut self, refusal: &Refusal) {
+    pub(crate) fn refused(&mut self, refusal: &Refusal, status: u16) {
+        if let Some(recording) = &mut self.recording {
+            recording.refused(status);
+        }
         self.tell(refusal.kind.into(), None);
     }
 
@@ -173,6 +189,11 @@ impl Settling {
             total: self.started.elapsed(),
         };
         self.worker.meter.ended(&ended, now());
+        if let Some((recording, records)) =
+            self.recording.take().zip(self.worker.app.records.as_ref())
+        {
+            records.push(recording.finish(&ended));
+        }
     }
 
     fn settle(&mut self, settlement: &Settlement) {
@@ -192,7 +213,7 @@ impl Drop for Settling {
     }
 }
 
-fn tokens(usage: &Usage) -> Tokens {
+pub(super) fn tokens(usage: &Usage) -> Tokens {
     Tokens { input: usage.input(), output: usage.output() }
 }
 

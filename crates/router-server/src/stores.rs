@@ -1,0 +1,94 @@
+//! Where what is counted and recorded is kept.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use router_config::{Config, StateBackend};
+use router_store::records::{Records, RecordsOptions};
+use router_store::{Notice, Report, SqliteOptions, Store};
+
+/// The state file in the home folder.
+const STATE_FILE: &str = ".llm-router.state.sqlite";
+/// The file of records, beside it.
+const RECORDS_FILE: &str = ".llm-router.records.sqlite";
+/// The older program's state file, beside it.
+const OLDER_STATE_FILE: &str = ".llm-router.state.json";
+
+/// What a router keeps.
+#[derive(Debug, Default)]
+pub(crate) struct Stores {
+    pub(crate) store: Store,
+    pub(crate) records: Option<Records>,
+}
+
+/// Opens what `config` asks for.
+pub(crate) fn open(config: &Config, home: Option<&Path>) -> Stores {
+    Stores { store: store(config, home), records: records(config, home) }
+}
+
+fn records(config: &Config, home: Option<&Path>) -> Option<Records> {
+    let wanted = config.telemetry.records.as_ref()?;
+    let path = records_path(config, home)?;
+    let options = RecordsOptions { path, age_max: wanted.age_max, bytes_max: wanted.bytes_max };
+    Records::open(options, &report())
+}
+
+/// The file of records that `config` names, or the one in the home folder.
+pub fn records_path(config: &Config, home: Option<&Path>) -> Option<PathBuf> {
+    let named = config.telemetry.records.as_ref().and_then(|records| records.path.as_deref());
+    path(named, RECORDS_FILE, home)
+}
+
+/// Opens the store that `config` asks for. Without a home folder, what has no path in config is
+/// kept in memory.
+fn store(config: &Config, home: Option<&Path>) -> Store {
+    match config.state.backend {
+        StateBackend::Memory => Store::default(),
+        StateBackend::Sqlite | StateBackend::Redis => {
+            let Some(path) = path(config.state.path.as_deref(), STATE_FILE, home) else {
+                return Store::default();
+            };
+            let older = home.map(|home| home.join(OLDER_STATE_FILE));
+            Store::sqlite(&SqliteOptions { path, older }, &report())
+        }
+    }
+}
+
+/// The file config names, or `name` in the home folder. `~/` stands for the home folder.
+fn path(named: Option<&str>, name: &str, home: Option<&Path>) -> Option<PathBuf> {
+    let Some(named) = named else { return home.map(|home| home.join(name)) };
+    match named.strip_prefix("~/") {
+        Some(rest) => home.map(|home| home.join(rest)),
+        None => Some(PathBuf::from(named)),
+    }
+}
+
+/// Logs what a store has to say.
+fn report() -> Report {
+    Arc::new(|notice: &Notice| {
+        if notice.is_warning() {
+            tracing::warn!("{notice}");
+        } else {
+            tracing::info!("{notice}");
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_in_config_outweighs_the_home_folder() {
+        let home = Some(Path::new("/home/x"));
+        for (named, home, expect) in [
+            (None, home, Some("/home/x/state")),
+            (None, None, None),
+            (Some("/a/b"), None, Some("/a/b")),
+            (Some("~/b"), home, Some("/home/x/b")),
+            (Some("~/b"), None, None),
+        ] {
+            assert_eq!(path(named, "state", home), expect.map(PathBuf::from), "{named:?}");
+        }
+    }
+}
