@@ -7,6 +7,15 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     base64::decode(text).filter(|bytes| !bytes.is_empty())
 }
 
+/// The same in either alphabet, with or without padding, as Google takes it.
+pub(crate) fn decode_any(text: &str) -> Option<Vec<u8>> {
+    let mut standard = text.trim_end_matches('=').replace('-', "+").replace('_', "/");
+    while !standard.len().is_multiple_of(4) {
+        standard.push('=');
+    }
+    decode(&standard)
+}
+
 /// The media type that the first bytes show.
 pub(crate) fn kind(bytes: &[u8]) -> Option<&'static str> {
     const KINDS: &[(&[u8], &str)] = &[

@@ -179,6 +179,8 @@ fn check_turns(contents: &[Value], signed: bool) -> Result<(), Refusal> {
             let name = part.pointer("/functionCall/name").and_then(Value::as_str);
             let name = name.unwrap_or_default();
             match given(part, "thoughtSignature").and_then(Value::as_str) {
+                // What Google's documents say to send with calls another model made.
+                Some("skip_thought_signature_validator") => {}
                 Some(seal) if crate::seal::holds("gemini", name, seal) => {}
                 Some(_) => return Err(Refusal::invalid("Corrupted thought signature.")),
                 None if signed && nth == 0 && index > last_user => {
@@ -269,7 +271,7 @@ fn read_part(part: &Value, at: &str, ask: &mut Ask) -> Result<(), Refusal> {
         ask.prompt.push_str(said);
     }
     if let Some(blob) = part.get("inlineData") {
-        let Some(bytes) = media::decode(text(blob, "data")) else {
+        let Some(bytes) = media::decode_any(text(blob, "data")) else {
             return Err(Refusal::invalid(format!(
                 "Invalid value at '{at}.inline_data.data' (TYPE_BYTES), Base64 decoding failed"
             )));
