@@ -43,6 +43,7 @@ mod watch;
 
 /// One client request, ready to be sent to somebody.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of the request of its own")]
 pub(crate) struct Job {
     pub(crate) worker: Arc<Worker>,
     pub(crate) snapshot: Arc<Snapshot>,
@@ -55,6 +56,8 @@ pub(crate) struct Job {
     pub(crate) dialect: Dialect,
     pub(crate) endpoint: Endpoint,
     pub(crate) stream: bool,
+    /// Whether the stream is to be one JSON array, as Gemini clients get it without `alt=sse`.
+    pub(crate) array: bool,
     /// Whether only an upstream that speaks the inbound dialect can answer.
     pub(crate) native_only: bool,
     /// The model as the client named it; empty if it named none.
@@ -74,15 +77,22 @@ pub(crate) async fn run(job: Job) -> Result<Response<ReplyBody>, Refused> {
     if !job.stream || interval.is_zero() {
         return drive(job).await;
     }
-    let (dialect, id, asked) = (job.dialect, job.id, job.asked.clone());
+    let (dialect, id, asked, array) = (job.dialect, job.id, job.asked.clone(), job.array);
     let mut driving: Driving = Box::pin(drive(job));
     if let Ok(driven) = tokio::time::timeout(interval, &mut driving).await {
         return driven;
     }
-    let terminal = move |refused: Refused| error_event(&refused.into_error(), dialect, id, &asked);
+    let terminal = move |refused: Refused| {
+        let error = refused.into_error();
+        if array {
+            let body = error.body(dialect, &id.to_string());
+            return [b"[", body.as_slice(), b"]\n"].concat().into();
+        }
+        error_event(&error, dialect, id, &asked)
+    };
     let holding = Holding::new(driving, dialect, interval, terminal);
     let mut response = Response::new(ReplyBody::Holding(Box::new(holding)));
-    reply::stream_headers(response.headers_mut());
+    reply::stream_headers(array, response.headers_mut());
     Ok(response)
 }
 

@@ -83,9 +83,9 @@ pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Reply
     response
 }
 
-/// The headers of a stream of server-sent events.
-pub(crate) fn stream_headers(headers: &mut HeaderMap) {
-    headers.insert(header::CONTENT_TYPE, EVENT_STREAM);
+/// The headers of a stream: of server-sent events, or of the elements of one JSON array.
+pub(crate) fn stream_headers(array: bool, headers: &mut HeaderMap) {
+    headers.insert(header::CONTENT_TYPE, if array { JSON } else { EVENT_STREAM });
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // Tells nginx, as a reverse proxy in front, not to collect events.
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));

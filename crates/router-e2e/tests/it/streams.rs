@@ -348,3 +348,33 @@ fn a_slow_reader_slows_the_upstream_instead_of_filling_memory() -> Result<()> {
     assert!(grown < 16 * 1024, "grew by {grown} KiB for one reader that does not read");
     Ok(())
 }
+
+#[test]
+fn a_gemini_client_that_does_not_ask_for_events_gets_one_array() -> Result<()> {
+    let provider = Provider::start()?;
+    let url = provider.demo().url();
+    let of = |id: &str, format: &str, path: &str| {
+        json!({
+            "id": id, "baseUrl": format!("{url}{path}"), "apiKey": KEY,
+            "format": format, "models": ["demo-chat"],
+        })
+    };
+    let providers = [of("gem", "gemini", ""), of("chat", "openai", "/v1")];
+    let router = Router::start(&json!({ "version": 2, "providers": providers }))?;
+    let body = json!({ "contents": [{ "role": "user", "parts": [{ "text": "Say hello." }] }] });
+    for model in ["gem%2Fdemo-chat", "chat%2Fdemo-chat"] {
+        let path = format!("/v1beta/models/{model}:streamGenerateContent");
+        let answer = post(router.address(), &path, &body)?;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.header("content-type"), Some("application/json"), "{model}");
+        let pieces = answer.json()?;
+        let pieces = pieces.as_array().context("not an array")?;
+        assert!(pieces.iter().all(|piece| piece["candidates"].is_array()), "{pieces:?}");
+        let events = post(router.address(), &format!("{path}?alt=sse"), &body)?;
+        assert!(
+            events.header("content-type").is_some_and(|it| it.starts_with("text/event-stream"))
+        );
+        assert!(events.events().len() > 1, "{}", events.text());
+    }
+    Ok(())
+}

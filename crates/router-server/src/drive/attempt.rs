@@ -231,7 +231,7 @@ impl Call<'_> {
         let mut held = BytesMut::new();
         let mut first = first;
         let timeouts = self.timeouts;
-        let headers = stream_headers(upstream, &self.way);
+        let headers = stream_headers(self.job, upstream, &self.way);
         let mut watch = Watch::new(self.job, self.way);
         loop {
             let idle = timeouts.idle.map(|idle| Instant::now() + idle);
@@ -321,7 +321,7 @@ fn replayed(
     timeouts: Timeouts,
 ) -> Result<Ready, Failed> {
     let way = Way::Translated(Box::new(translated));
-    let headers = stream_headers(upstream, &way);
+    let headers = stream_headers(job, upstream, &way);
     let mut watch = Watch::new(job, way);
     let events = watch.push(plain.clone());
     let last = watch.end_uncommitted(&Cut::Closed)?;
@@ -330,9 +330,9 @@ fn replayed(
     Ok(Ready::Stream(Box::new(stream)))
 }
 
-fn stream_headers(upstream: &HeaderMap, way: &Way) -> HeaderMap {
+fn stream_headers(job: &Job, upstream: &HeaderMap, way: &Way) -> HeaderMap {
     let mut headers = headers::to_client(upstream);
-    reply::stream_headers(&mut headers);
+    reply::stream_headers(job.array, &mut headers);
     if let Way::Translated(translated) = way {
         headers::add_losses(&translated.losses, &mut headers);
     }

@@ -77,6 +77,10 @@ pub(super) fn build(job: &Job, candidate: &Candidate) -> Result<Outbound, Failed
 
 fn address(job: &Job, provider: &Upstream, dialect: Dialect, model: &str) -> Option<Uri> {
     let uri = provider.endpoint(dialect, job.endpoint, model)?;
+    if job.array && dialect == job.dialect {
+        // The upstream answers in the form the client asked for.
+        return uri.to_string().replacen("alt=sse", "alt=json", 1).parse().ok();
+    }
     let wants_beta = job.beta && dialect == Dialect::Anthropic && dialect == job.dialect;
     if !wants_beta || uri.query().is_some_and(|query| query.contains("beta=")) {
         return Some(uri);
@@ -127,11 +131,11 @@ fn translated(
     let extra = RequestExtra {
         model: asked.filter(|_| in_path),
         stream: in_path && job.stream,
+        json_array: job.array,
         session,
         model_shown: Some(asked.unwrap_or(&job.route_name)),
         now_s: now().0 / 1_000,
         kept: &kept,
-        ..RequestExtra::default()
     };
     translate_request(job.dialect, &job.body, &extra, &target)
 }

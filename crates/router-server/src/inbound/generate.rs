@@ -44,6 +44,7 @@ struct Asked {
     dialect: Dialect,
     endpoint: Endpoint,
     stream: bool,
+    array: bool,
     model: Option<String>,
     /// Whether only an upstream of the same dialect can answer.
     native_only: bool,
@@ -70,7 +71,9 @@ impl Asked {
             }
         };
         let native_only = !matches!(endpoint, Endpoint::Generate { .. });
-        Self { dialect, endpoint, stream, model, native_only }
+        let sse = head.uri.query().is_some_and(|query| query.split('&').any(|it| it == "alt=sse"));
+        let array = stream && dialect == Dialect::Gemini && !sse;
+        Self { dialect, endpoint, stream, array, model, native_only }
     }
 }
 
@@ -94,6 +97,7 @@ fn job(
         dialect: asked.dialect,
         endpoint: asked.endpoint,
         stream: asked.stream,
+        array: asked.array,
         native_only: asked.native_only,
         asked: asked.model.unwrap_or_default(),
         headers: head.headers.clone(),

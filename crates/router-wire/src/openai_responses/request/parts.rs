@@ -80,7 +80,11 @@ fn part<'a>(
             "file_id" => m.file_id = c.opt(Cursor::str)?,
             "file_data" => m.data = c.opt(Cursor::str)?,
             "filename" => m.name = c.opt(Cursor::str)?,
-            "detail" => m.detail = c.opt(Cursor::string)?.as_deref().and_then(detail),
+            // What every server does without being told is nothing to carry.
+            "detail" => {
+                let named = c.opt(Cursor::string)?;
+                m.detail = named.as_deref().filter(|name| *name != "auto").and_then(detail);
+            }
             "input_audio" => m.audio = c.opt(audio)?,
             "prompt_cache_breakpoint" => m.cache = c.opt(breakpoint)?,
             // Of an earlier answer; the model does not read them.
