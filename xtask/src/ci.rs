@@ -73,6 +73,7 @@ pub(crate) fn deny() -> Result<()> {
 /// Installs what the tests need, builds the program they start, and runs them all.
 pub(crate) fn test(arguments: &[String]) -> Result<()> {
     tools::nextest()?;
+    tools::redis()?;
     tools::sdks()?;
     shell::run("cargo", &["build", "--locked", "-p", "router-cli"])?;
     let mut line = vec!["nextest", "run", "--workspace", "--locked"];

@@ -34,6 +34,19 @@ fn install(name: &str, probe: &[&str], flags: &[&str]) -> Result<()> {
     run("cargo", &arguments)
 }
 
+/// A Redis server, which the store's tests start themselves.
+pub(crate) fn redis() -> Result<()> {
+    if works("redis-server", &["--version"]) {
+        return Ok(());
+    }
+    say("installing redis-server");
+    let arguments = ["apt-get", "install", "--yes", "--no-install-recommends", "redis-server"];
+    let [program, rest @ ..] = &arguments;
+    let installed =
+        if works("sudo", &["-n", "true"]) { run("sudo", &arguments) } else { run(program, rest) };
+    installed.context("the tests need redis-server 7 (or Valkey's, under that name)")
+}
+
 /// The official SDKs, which judge the router as its clients: a Python environment and Node
 /// packages, both below `crates/router-e2e`.
 pub(crate) fn sdks() -> Result<()> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use router_config::{Config, StateBackend};
 use router_store::records::{Records, RecordsOptions};
-use router_store::{Notice, Report, SqliteOptions, Store};
+use router_store::{Notice, RedisOptions, Report, SqliteOptions, Store};
 
 /// The state file in the home folder.
 const STATE_FILE: &str = ".llm-router.state.sqlite";
@@ -44,7 +44,12 @@ pub fn records_path(config: &Config, home: Option<&Path>) -> Option<PathBuf> {
 fn store(config: &Config, home: Option<&Path>) -> Store {
     match config.state.backend {
         StateBackend::Memory => Store::default(),
-        StateBackend::Sqlite | StateBackend::Redis => {
+        StateBackend::Redis => {
+            let url = config.state.url.as_ref().map(|url| url.expose().to_owned());
+            let prefix = config.state.prefix.clone();
+            Store::redis(&RedisOptions { url: url.unwrap_or_default(), prefix }, &report())
+        }
+        StateBackend::Sqlite => {
             let Some(path) = path(config.state.path.as_deref(), STATE_FILE, home) else {
                 return Store::default();
             };

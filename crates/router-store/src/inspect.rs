@@ -33,6 +33,7 @@ impl Store {
     /// Ends the cooldowns and closes the circuits of `provider`, or of every provider. Returns how
     /// many there were.
     pub fn clear(&self, provider: Option<&str>, now: UnixMs) -> usize {
+        self.forget_shared(provider);
         self.lock().state.clear(provider, now)
     }
 }

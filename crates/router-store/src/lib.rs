@@ -18,7 +18,7 @@ use std::time::Duration;
 use router_core::catalog::Catalog;
 use router_core::plan::{self, Plan, RequestFacts};
 use router_core::resolve::Route;
-use router_core::state::{self, Refused, Settlement, Table};
+use router_core::state::{self, Effect, Refused, Settlement, Table};
 use router_core::time::UnixMs;
 
 mod clock;
@@ -26,14 +26,17 @@ mod file;
 mod inspect;
 mod notice;
 pub mod records;
+mod redis;
 mod shared;
 mod sqlite;
 #[cfg(test)]
 mod testing;
 
 pub use notice::{Notice, Report};
+pub use redis::RedisOptions;
 pub use sqlite::SqliteOptions;
 
+use redis::{Part, Remote, Taken};
 use shared::{Inner, Shared};
 use sqlite::Writer;
 
@@ -53,6 +56,7 @@ enum Backing {
     #[default]
     Nothing,
     File(Writer),
+    Redis(Remote),
 }
 
 /// A call that was counted and must be settled exactly once.
@@ -60,6 +64,27 @@ enum Backing {
 #[must_use = "a reservation that is not settled is counted as in flight for ever"]
 pub struct Reservation {
     local: state::Reservation,
+    /// What Redis must hear at the end.
+    part: Option<Box<Part>>,
+}
+
+/// A call that Redis did not let through, or that nobody waits for any more.
+const TAKEN_BACK: Settlement = Settlement { answered: false, used: None, effect: Effect::Nothing };
+
+/// A call counted here while Redis is asked. Dropped before the answer, it is taken back; the
+/// thread that asks does the same with what Redis counted.
+struct Pending<'a> {
+    shared: &'a Shared,
+    local: Option<state::Reservation>,
+    now: UnixMs,
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        if let Some(local) = self.local.take() {
+            self.shared.lock().state.settle(local, &TAKEN_BACK, self.now);
+        }
+    }
 }
 
 impl fmt::Debug for Store {
@@ -67,6 +92,7 @@ impl fmt::Debug for Store {
         let backing = match &self.backing {
             Backing::Nothing => "memory",
             Backing::File(_) => "sqlite",
+            Backing::Redis(_) => "redis",
         };
         write!(f, "Store({backing})")
     }
@@ -81,8 +107,19 @@ impl Store {
         Self { shared, backing: writer.map_or(Backing::Nothing, Backing::File) }
     }
 
+    /// A store that shares counters and cooldowns with others through Redis. While Redis is away
+    /// it counts by itself, and `report` hears of it.
+    pub fn redis(options: &RedisOptions, report: &Report) -> Self {
+        let shared = Arc::<Shared>::default();
+        let remote = Remote::open(options, &shared, report);
+        Self { shared, backing: Backing::Redis(remote) }
+    }
+
     /// Makes room for what `catalog` names; what is known of unchanged providers stays.
     pub fn install(&self, catalog: Arc<Catalog>, now: UnixMs) -> Table {
+        if let Backing::Redis(remote) = &self.backing {
+            remote.follow(catalog.providers.iter().map(|it| it.id.clone()).collect());
+        }
         self.lock().state.table(catalog, now)
     }
 
@@ -102,7 +139,6 @@ impl Store {
     /// Counts a call of the plan's candidate `index` in all its buckets, or in none.
     ///
     /// Waits for nothing unless counters are shared between processes.
-    #[expect(clippy::unused_async, reason = "a shared store answers over the network")]
     pub async fn reserve(
         &self,
         table: &Table,
@@ -110,8 +146,55 @@ impl Store {
         index: usize,
         now: UnixMs,
     ) -> Result<Reservation, Refused> {
-        let local = self.lock().state.reserve(table, plan, index, now)?;
-        Ok(Reservation { local })
+        match &self.backing {
+            Backing::Nothing | Backing::File(_) => {
+                let local = self.lock().state.reserve(table, plan, index, now)?;
+                Ok(Reservation { local, part: None })
+            }
+            Backing::Redis(remote) => self.reserve_shared(remote, table, plan, index, now).await,
+        }
+    }
+
+    /// Counts here first, as that costs nothing, and then in Redis, which decides.
+    async fn reserve_shared(
+        &self,
+        remote: &Remote,
+        table: &Table,
+        plan: &Plan,
+        index: usize,
+        now: UnixMs,
+    ) -> Result<Reservation, Refused> {
+        let (local, claims) = {
+            let mut inner = self.lock();
+            let claims = inner.state.claims(table, plan, index, now);
+            (inner.state.reserve(table, plan, index, now)?, claims)
+        };
+        let part = Box::new(remote.part(table, plan, index, claims, now));
+        let mut pending = Pending { shared: &self.shared, local: Some(local), now };
+        let taken =
+            if part.is_uncapped() { Some(Taken::default()) } else { remote.take(&part).await };
+        let Some(local) = pending.local.take() else { return Err(Refused::Unplanned) };
+        let Some(taken) = taken else {
+            remote.force(&part);
+            return Ok(Reservation { local, part: Some(part) });
+        };
+        let mut inner = self.lock();
+        let fits = taken.fits || part.is_uncapped();
+        let kept = if fits {
+            Some(local)
+        } else {
+            inner.state.settle(local, &TAKEN_BACK, now);
+            None
+        };
+        part.adopt(&taken, &mut inner.state, now);
+        drop(inner);
+        match kept {
+            Some(local) => {
+                remote.taken(&part, &taken.cooling);
+                Ok(Reservation { local, part: Some(part) })
+            }
+            None => Err(part.refusal(&taken.counters)),
+        }
     }
 
     /// The call produced its first output, `first_output` after it was sent.
@@ -122,6 +205,9 @@ impl Store {
         now: UnixMs,
     ) {
         self.lock().state.commit(&mut reservation.local, first_output, now);
+        if let (Backing::Redis(remote), Some(part)) = (&self.backing, &reservation.part) {
+            remote.worked(part);
+        }
     }
 
     /// Ends a call.
@@ -132,6 +218,10 @@ impl Store {
         if inner.calls.is_multiple_of(PRUNE_EVERY) {
             inner.state.prune(now);
         }
+        drop(inner);
+        if let (Backing::Redis(remote), Some(part)) = (&self.backing, &reservation.part) {
+            remote.settle(part, how, now);
+        }
     }
 
     /// Waits until everything counted so far is kept as well as it can be. Call it before the
@@ -140,6 +230,14 @@ impl Store {
         match &self.backing {
             Backing::Nothing => {}
             Backing::File(writer) => writer.flush(),
+            Backing::Redis(remote) => remote.flush(),
+        }
+    }
+
+    /// What `clear` ends must not come back from Redis.
+    fn forget_shared(&self, provider: Option<&str>) {
+        if let Backing::Redis(remote) = &self.backing {
+            remote.clear(provider);
         }
     }
 
