@@ -26,8 +26,10 @@ use crate::seed::Seed;
 use crate::state::{BlockReason, Effect, Refused, Settlement};
 use crate::time::UnixMs;
 
+mod outcome;
 mod refusal;
 
+pub use outcome::Outcome;
 pub use refusal::{Refusal, RefusalKind};
 
 /// How long a request waits for another's probe of its only candidate to end, from accept.

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bucket::Tokens;
 use crate::catalog::Catalog;
+use crate::exchange::Outcome;
 use crate::failure::FailureClass;
 use crate::time::UnixMs;
 use router_wire::Dialect;
@@ -57,6 +58,9 @@ pub struct Recorded {
     /// What became of its calls.
     #[serde(default)]
     pub attempts: Vec<RecordedAttempt>,
+    /// How it ended. A replay does not depend on it.
+    #[serde(default)]
+    pub outcome: Option<Outcome>,
 }
 
 const fn chat() -> Dialect {

@@ -171,9 +171,10 @@ fn commit(job: &Job, mut settling: Settling, ready: Ready) -> Response<ReplyBody
     if job.snapshot.config.server.debug {
         headers::add_debug(job, settling.exchange(), &mut headers);
     }
-    settling.head(ready.status(), &headers);
+    settling.head(ready.status());
     let mut response = match ready {
         Ready::Whole(whole) => {
+            settling.lost(&whole.losses);
             settling.finish(End::Complete, whole.usage);
             let mut response = Response::new(ReplyBody::Whole(Some(whole.body)));
             *response.status_mut() = whole.status;

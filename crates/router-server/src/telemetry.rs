@@ -19,7 +19,7 @@ use std::time::Instant;
 use router_core::catalog::{Catalog, ModelRef};
 use router_core::resolve::Route;
 
-pub(crate) use events::{Ended, Outcome};
+pub(crate) use events::Ended;
 pub(crate) use metrics::Meter;
 pub(crate) use render::{Gauges, render};
 

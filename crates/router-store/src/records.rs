@@ -25,7 +25,7 @@ mod export;
 mod record;
 
 pub use export::{ExportError, Filter, export};
-pub use record::{Outcome, Record, RecordedAttempt};
+pub use record::{Record, RecordedAttempt};
 
 /// Records waiting to be written at most.
 const QUEUE_MAX: usize = 8_192;

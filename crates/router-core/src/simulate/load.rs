@@ -88,6 +88,7 @@ pub fn generate(load: &Load) -> Vec<Recorded> {
                 output: 50 + whole(900.0 * seed.unit() * seed.unit()),
             },
             attempts: Vec::new(),
+            outcome: None,
         });
     }
     made

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::{Report, TargetReport};
 use super::{Recorded, RecordedAttempt};
+use crate::exchange::Outcome;
 use crate::num::{percentile, ratio};
 
 /// The report of what the records themselves say, to set beside simulated ones.
 ///
-/// Records do not tell why a request was refused without a call: such requests are in none of
-/// `served`, `failed`, `exhausted` and `cooling`. Bucket levels and cost are unknown.
+/// An answer whose client went away counts as served. Bucket levels and cost are unknown.
 pub fn as_recorded(records: &[Recorded]) -> Report {
     let mut report = Report::default();
     let mut waits = Vec::new();
@@ -23,7 +23,10 @@ pub fn as_recorded(records: &[Recorded]) -> Report {
         for attempt in &record.attempts {
             count(&mut report, attempt);
         }
-        let Some((last, before)) = record.attempts.split_last() else { continue };
+        let Some((last, before)) = record.attempts.split_last() else {
+            refused(&mut report, record.outcome);
+            continue;
+        };
         report.retries += u64::try_from(before.len()).unwrap_or(u64::MAX);
         if let Some(class) = last.failure {
             *report.failed.entry(class.name()).or_default() += 1;
@@ -47,6 +50,16 @@ pub fn as_recorded(records: &[Recorded]) -> Report {
     report.wait_p95_ms = percentile(&waits, 0.95);
     report.wait_p99_ms = percentile(&waits, 0.99);
     report
+}
+
+/// Counts a request for which nobody was called.
+fn refused(report: &mut Report, outcome: Option<Outcome>) {
+    match outcome {
+        Some(Outcome::Exhausted) => report.exhausted += 1,
+        Some(Outcome::Cooling) => report.cooling += 1,
+        Some(Outcome::NoCandidate) => report.unresolved += 1,
+        _ => {}
+    }
 }
 
 fn count(report: &mut Report, attempt: &RecordedAttempt) {
@@ -85,6 +98,7 @@ mod tests {
             session: Some(7),
             tokens: Tokens::default(),
             attempts,
+            outcome: None,
         }
     }
 
@@ -95,10 +109,11 @@ mod tests {
             record(3, vec![attempt("a/m", failed, 50)]),
             record(2, vec![attempt("a/m", failed, 40), attempt("b/m", None, 100)]),
             record(1, vec![attempt("a/m", None, 10)]),
-            record(4, vec![]),
+            Recorded { outcome: Some(Outcome::Exhausted), ..record(4, vec![]) },
         ];
         let report = as_recorded(&records);
         assert_eq!((report.requests, report.served, report.fallbacks), (4, 2, 1));
+        assert_eq!((report.exhausted, report.cooling, report.unresolved), (1, 0, 0));
         assert_eq!((report.sessions, report.sessions_moved, report.retries), (1, 1, 1));
         assert_eq!(report.failed, BTreeMap::from([("overloaded", 1)]));
         assert_eq!((report.wait_p50_ms, report.wait_p99_ms), (140, 140));

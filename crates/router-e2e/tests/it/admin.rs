@@ -166,6 +166,7 @@ fn metrics_count_what_happened() -> Result<()> {
         ("attempt times", of("attempt_seconds_count", "demo-too-long", ""), 2.0),
         ("2xx", metric(&page, "llm_router_http_answers_total{status=\"2xx\"}"), 3.0),
         ("4xx", metric(&page, "llm_router_http_answers_total{status=\"4xx\"}"), 1.0),
+        ("dropped", metric(&page, "llm_router_records_total{result=\"dropped\"}"), 0.0),
         ("in flight", metric(&page, "llm_router_inflight"), 0.0),
     ];
     for (what, found, expected) in counted {
@@ -200,6 +201,35 @@ fn a_full_bucket_is_counted_and_explained() -> Result<()> {
     let status = ask(operators, "GET", "/admin/status", &Value::Null)?.json()?;
     let bucket = &status["providers"][0]["buckets"][0];
     assert_eq!(bucket["caps"], json!([{ "counts": "requests", "used": 2, "cap": 2 }]));
+    Ok(())
+}
+
+#[test]
+fn what_translation_loses_is_counted_as_it_is_told() -> Result<()> {
+    let provider = Provider::start()?;
+    let mut config = config(&provider, &json!({}))?;
+    let chat = config["providers"][0]["baseUrlByFormat"]["openai"].take();
+    config["providers"][0]["baseUrlByFormat"] = json!({ "openai": chat });
+    config["providers"][0]["formats"] = json!(["openai"]);
+    let router = Router::start(&config)?;
+    let operators = operators(&router)?;
+    for (stream, expected) in [(false, 1.0), (true, 2.0)] {
+        let turn = json!({ "role": "user", "content": "Say hello." });
+        let body = json!({ "model": "demo/demo-chat", "max_tokens": 64, "top_k": 5,
+                           "stream": stream, "messages": [turn] });
+        let answer = http::post(router.address(), "/v1/messages", &body)?;
+        ensure!(answer.status == 200, "{}", answer.text());
+        let told = answer.header("x-llm-router-loss").context("nothing lost")?;
+        let codes: Vec<&str> = told.split_once("; ").context("no codes")?.1.split(", ").collect();
+        let page = metrics(operators)?;
+        for code in codes {
+            let is_of = |line: &&str| line.contains(&format!("code=\"{code}\"}}"));
+            let line = page.lines().find(is_of).with_context(|| format!("no {code} in {page}"))?;
+            let count: f64 = line.rsplit(' ').next().unwrap_or_default().parse()?;
+            assert!((count - expected).abs() < f64::EPSILON, "{line}");
+        }
+        assert!(page.contains("inbound=\"anthropic\",outbound=\"openai-chat\""), "{page}");
+    }
     Ok(())
 }
 

@@ -50,6 +50,7 @@ fn metrics(admin: &Admin, snapshot: &Snapshot) -> Response<Full<Bytes>> {
     let gauges = Gauges {
         providers: admin.app.store.status(&snapshot.table, now),
         held: admin.app.store.held(now),
+        records: admin.app.records.as_ref().map(|records| (records.written(), records.dropped())),
         now,
     };
     let page = telemetry::render(&admin.app.telemetry, &gauges);

@@ -9,6 +9,7 @@ use hyper_util::client::legacy;
 use router_core::catalog::Timeouts;
 use router_core::exchange::Dial;
 use router_core::failure::{Answer, Failure, Fault, classify, classify_transport};
+use router_wire::canonical::Loss;
 use router_wire::error::{ClientError, UpstreamError};
 use router_wire::{Dialect, Usage, peek, tap};
 use tokio::time::{Instant, timeout_at};
@@ -44,6 +45,7 @@ pub(crate) struct Whole {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) usage: Option<Usage>,
+    pub(crate) losses: Vec<Loss>,
 }
 
 /// A stream that has begun.
@@ -289,7 +291,7 @@ fn native_whole(job: &Job, head: &http::response::Parts, body: Bytes, plain: Byt
         }
         _ => plain,
     };
-    Ready::Whole(Box::new(Whole { status: head.status, headers, body, usage }))
+    Ready::Whole(Box::new(Whole { status: head.status, headers, body, usage, losses: Vec::new() }))
 }
 
 fn translated_whole(
@@ -306,9 +308,11 @@ fn translated_whole(
     job.worker.app.kept.keep(&answer.kept);
     let mut headers = headers::to_client(&head.headers);
     headers.insert(CONTENT_TYPE, JSON);
-    headers::add_losses(translated.losses.iter().chain(&answer.losses), &mut headers);
+    let mut losses = translated.losses;
+    losses.extend(answer.losses);
+    headers::add_losses(&losses, &mut headers);
     let usage = Some(answer.usage);
-    let whole = Whole { status: StatusCode::OK, headers, body: body.into(), usage };
+    let whole = Whole { status: StatusCode::OK, headers, body: body.into(), usage, losses };
     Ok(Ready::Whole(Box::new(whole)))
 }
 

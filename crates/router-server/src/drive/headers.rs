@@ -130,13 +130,6 @@ pub(super) fn add_losses<'a>(losses: impl IntoIterator<Item = &'a Loss>, headers
     }
 }
 
-/// The codes that [`add_losses`] listed.
-pub(super) fn losses(headers: &HeaderMap) -> Vec<String> {
-    let text = headers.get(LOSS).and_then(|value| value.to_str().ok());
-    let codes = text.and_then(|text| text.split_once("; ")).map(|(_, codes)| codes);
-    codes.iter().flat_map(|codes| codes.split(", ")).map(str::to_owned).collect()
-}
-
 /// How the request was routed, for whoever debugs it.
 pub(super) fn add_debug(job: &Job, exchange: &Exchange, headers: &mut HeaderMap) {
     let catalog = &job.snapshot.config.catalog;

@@ -1,18 +1,19 @@
 //! The record of an exchange, made while it goes on. It holds no prompt and no answer.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use router_core::bucket::Tokens;
-use router_core::catalog::{Catalog, Price};
-use router_core::exchange::{AttemptRecord, Exchange};
+use router_core::catalog::Catalog;
+use router_core::exchange::{AttemptRecord, Exchange, Outcome};
 use router_core::time::UnixMs;
-use router_store::records::{Outcome, Record, RecordedAttempt};
-use router_wire::Usage;
+use router_store::records::{Record, RecordedAttempt};
+use router_wire::canonical::Loss;
 
-use super::{Job, headers};
+use super::Job;
 use crate::app::now;
-use crate::telemetry::{self, Ended};
+use crate::telemetry::Ended;
 
 /// The status of a client that went away before it got one, as reverse proxies log it.
 const CLIENT_GONE: u16 = 499;
@@ -58,10 +59,9 @@ impl Recording {
         Self { record }
     }
 
-    /// The client is about to get this head.
-    pub(super) fn head(&mut self, status: StatusCode, head: &HeaderMap) {
+    /// The client is about to get an answer of this status.
+    pub(super) fn head(&mut self, status: StatusCode) {
         self.record.status = status.as_u16();
-        self.record.losses = headers::losses(head);
     }
 
     /// The client is told of an error instead.
@@ -73,7 +73,8 @@ impl Recording {
     pub(super) fn finish(self, ended: &Ended<'_>) -> Record {
         let Ended { catalog, exchange, .. } = *ended;
         let mut record = self.record;
-        record.outcome = outcome(ended.outcome);
+        record.outcome = ended.outcome;
+        record.losses = codes(ended.losses);
         record.first_output_ms = ended.first_output.map(millis);
         record.total_ms = millis(ended.total);
         if let Some(usage) = ended.usage {
@@ -91,21 +92,15 @@ impl Recording {
         }
         let model = exchange.candidate().and_then(|candidate| catalog.model(candidate.model));
         let price = model.and_then(|model| model.price);
-        record.cost = price.zip(ended.usage).map(|(price, usage)| cost(&price, usage));
+        record.cost = price.zip(ended.usage).map(|(price, usage)| price.of(usage));
         record
     }
 }
 
-const fn outcome(ended: telemetry::Outcome) -> Outcome {
-    match ended {
-        telemetry::Outcome::Complete => Outcome::Complete,
-        telemetry::Outcome::Broken => Outcome::Broken,
-        telemetry::Outcome::ClientGone => Outcome::ClientGone,
-        telemetry::Outcome::Failed => Outcome::Failed,
-        telemetry::Outcome::Exhausted => Outcome::Exhausted,
-        telemetry::Outcome::Cooling => Outcome::Cooling,
-        telemetry::Outcome::NoCandidate => Outcome::NoCandidate,
-    }
+/// The codes of losses, each once.
+fn codes(losses: &[Loss]) -> Vec<String> {
+    let codes: BTreeSet<&str> = losses.iter().map(|loss| loss.code.as_ref()).collect();
+    codes.into_iter().map(str::to_owned).collect()
 }
 
 fn attempt(
@@ -133,37 +128,6 @@ fn attempt(
     }
 }
 
-/// US dollars.
-fn cost(price: &Price, usage: &Usage) -> f64 {
-    // Nobody is billed for four thousand million tokens at once.
-    let real = |tokens: Option<u64>| {
-        f64::from(tokens.map_or(0, |tokens| u32::try_from(tokens).unwrap_or(u32::MAX)))
-    };
-    let input = real(usage.input_uncached) * price.input;
-    let read = real(usage.cache_read) * price.cache_read.unwrap_or(price.input);
-    let write = real(usage.cache_write) * price.cache_write.unwrap_or(price.input);
-    (input + read + write + real(usage.output) * price.output) / 1e6
-}
-
 fn millis(elapsed: Duration) -> u64 {
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_kind_of_token_has_its_price() {
-        let price = Price { input: 3.0, output: 15.0, cache_read: Some(0.3), cache_write: None };
-        let usage = Usage {
-            input_uncached: Some(1_000_000),
-            cache_read: Some(2_000_000),
-            cache_write: Some(1_000_000),
-            output: Some(100_000),
-            reasoning: Some(50_000),
-            ..Usage::default()
-        };
-        assert!((cost(&price, &usage) - (3.0 + 0.6 + 3.0 + 1.5)).abs() < 1e-9);
-    }
 }

@@ -71,7 +71,7 @@ impl Relay {
             Self { ready, waits: 0, upstream, watch, dialect, timer, complete: None, settling };
         if relay.upstream.is_none() {
             relay.settling.keep(relay.watch.kept());
-            relay.settling.finish(End::Complete, relay.watch.usage());
+            relay.finish(End::Complete);
         }
         relay
     }
@@ -140,8 +140,13 @@ impl Relay {
             if self.complete.is_none() {
                 self.settling.keep(self.watch.kept());
             }
-            self.settling.finish(end, self.watch.usage());
+            self.finish(end);
         }
+    }
+
+    fn finish(&mut self, end: End) {
+        self.settling.lost(self.watch.losses());
+        self.settling.finish(end, self.watch.usage());
     }
 }
 
@@ -161,7 +166,7 @@ impl Drop for Relay {
     /// The one end that nothing else can notice: the client went away.
     fn drop(&mut self) {
         if self.upstream.take().is_some() {
-            self.settling.finish(End::ClientGone, self.watch.usage());
+            self.finish(End::ClientGone);
         }
     }
 }

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use router_core::bucket::Tokens;
-use router_core::exchange::{Exchange, Refusal, Step};
+use router_core::exchange::{Exchange, Outcome, Refusal, Step};
 use router_core::failure::Failure;
 use router_core::state::Settlement;
 use router_store::Reservation;
+use router_wire::canonical::Loss;
 use router_wire::{Dialect, Usage};
 
 use super::Job;
 use super::record::Recording;
 use crate::app::{Snapshot, now};
 use crate::ids::RequestId;
-use crate::telemetry::{Ended, Outcome};
+use crate::telemetry::Ended;
 use crate::worker::Worker;
 
 /// How a relayed answer ended.
@@ -46,6 +47,7 @@ pub(crate) struct Settling {
     sent: Instant,
     answered: bool,
     told: bool,
+    losses: Vec<Loss>,
     /// `None` if nothing is recorded.
     recording: Option<Box<Recording>>,
 }
@@ -66,14 +68,15 @@ impl Settling {
             sent: job.started,
             answered: false,
             told: false,
+            losses: Vec::new(),
             recording: job.worker.app.records.is_some().then(|| Box::new(Recording::new(job))),
         }
     }
 
-    /// The client is about to get this head.
-    pub(crate) fn head(&mut self, status: StatusCode, headers: &HeaderMap) {
+    /// The client is about to get an answer of this status.
+    pub(crate) fn head(&mut self, status: StatusCode) {
         if let Some(recording) = &mut self.recording {
-            recording.head(status, headers);
+            recording.head(status);
         }
     }
 
@@ -140,6 +143,11 @@ impl Settling {
         self.worker.app.kept.keep(states);
     }
 
+    /// Notes what the request and its answer lost in translation.
+    pub(crate) fn lost<'a>(&mut self, losses: impl IntoIterator<Item = &'a Loss>) {
+        self.losses.extend(losses.into_iter().cloned());
+    }
+
     /// The answer is over.
     pub(crate) fn finish(&mut self, end: End, usage: Option<Usage>) {
         let used = usage.as_ref().map(tokens);
@@ -184,6 +192,7 @@ impl Settling {
             inbound: self.inbound,
             exchange: &self.exchange,
             outcome,
+            losses: &self.losses,
             usage,
             first_output: self.first_output,
             total: self.started.elapsed(),

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use router_core::failure::{Failure, Fault, classify_stream_error, classify_transport};
 use router_wire::Usage;
+use router_wire::canonical::Loss;
 use router_wire::error::ClientError;
 use serde_json::json;
 
@@ -98,6 +99,15 @@ impl Watch {
             Self::Native(_) => &[],
             Self::Translated(watch) => watch.kept(),
         }
+    }
+
+    /// What translation of the request, and of the stream so far, could not carry.
+    pub(crate) fn losses(&self) -> impl Iterator<Item = &Loss> {
+        let translated = match self {
+            Self::Native(_) => None,
+            Self::Translated(watch) => Some(watch.losses()),
+        };
+        translated.into_iter().flatten()
     }
 
     /// The token counts seen.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use router_core::catalog::{Catalog, ModelRef};
-use router_core::exchange::{Exchange, RefusalKind};
+use router_core::exchange::{Exchange, Outcome};
+use router_wire::canonical::Loss;
 use router_wire::{Dialect, Usage};
 
 use super::Labels;
@@ -18,6 +19,8 @@ pub(crate) struct Ended<'a> {
     pub(crate) inbound: Dialect,
     pub(crate) exchange: &'a Exchange,
     pub(crate) outcome: Outcome,
+    /// What translation could not carry.
+    pub(crate) losses: &'a [Loss],
     /// What the upstream reported.
     pub(crate) usage: Option<&'a Usage>,
     /// From accept to the first meaningful output.
@@ -31,51 +34,5 @@ impl Ended<'_> {
     pub(super) fn model(&self) -> Option<ModelRef> {
         self.exchange.attempts().last()?;
         self.exchange.candidate().map(|candidate| candidate.model)
-    }
-}
-
-/// How an exchange ended, as the client saw it.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Outcome {
-    /// With a complete answer.
-    Complete,
-    /// With an error event after some output.
-    Broken,
-    /// The client went away.
-    ClientGone,
-    /// With an upstream's failure.
-    Failed,
-    /// Refused: every bucket was full.
-    Exhausted,
-    /// Refused: everything was cooling down.
-    Cooling,
-    /// Refused: nothing could have served it.
-    NoCandidate,
-}
-
-impl Outcome {
-    /// The outcome's one name in metrics and documents.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::Broken => "broken",
-            Self::ClientGone => "client-gone",
-            Self::Failed => "failed",
-            Self::Exhausted => "exhausted",
-            Self::Cooling => "cooling",
-            Self::NoCandidate => "no-candidate",
-        }
-    }
-}
-
-impl From<RefusalKind> for Outcome {
-    fn from(kind: RefusalKind) -> Self {
-        match kind {
-            RefusalKind::Upstream => Self::Failed,
-            RefusalKind::Broken => Self::Broken,
-            RefusalKind::Exhausted => Self::Exhausted,
-            RefusalKind::Cooling => Self::Cooling,
-            RefusalKind::NoCandidate => Self::NoCandidate,
-        }
     }
 }

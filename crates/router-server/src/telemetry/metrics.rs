@@ -1,25 +1,29 @@
 //! The tables of one worker, and what goes into them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use router_core::catalog::{Catalog, ModelRef};
-use router_core::exchange::AttemptRecord;
+use router_core::exchange::{AttemptRecord, Outcome};
 use router_core::failure::FailureClass;
 use router_core::plan::SkipReason;
 use router_core::state::Refused;
 use router_core::time::UnixMs;
+use router_wire::canonical::Loss;
 use router_wire::{Dialect, Usage};
 
-use super::events::{Ended, Outcome};
+use super::events::Ended;
 use super::{Labels, lock};
 
 /// Upper bounds of histograms in seconds; what takes longer is counted in none but the total.
 pub(super) const BOUNDS: [f64; 16] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0,
 ];
+/// Kinds of losses counted apart; further ones are counted as `other`.
+const LOSS_CODES_MAX: usize = 512;
 
 /// What one worker counts. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +47,8 @@ pub(super) struct Tables {
     pub(super) targets: Vec<Target>,
     /// Candidates passed over for want of room, by the bucket's number.
     pub(super) refusals: BTreeMap<usize, u64>,
+    /// By severity and code.
+    pub(super) losses: BTreeMap<(&'static str, Cow<'static, str>), u64>,
 }
 
 /// What exchanges are told apart by.
@@ -196,6 +202,9 @@ impl Tables {
                 *self.refusals.entry(number).or_default() += 1;
             }
         }
+        for loss in ended.losses {
+            self.lost(loss);
+        }
         let attempts = exchange.attempts();
         for (number, attempt) in (1..).zip(attempts) {
             let model = plan.candidates.get(attempt.candidate).map(|candidate| candidate.model);
@@ -231,6 +240,14 @@ impl Tables {
         }
     }
 
+    fn lost(&mut self, loss: &Loss) {
+        let mut key = (loss.severity.name(), loss.code.clone());
+        if self.losses.len() >= LOSS_CODES_MAX && !self.losses.contains_key(&key) {
+            key.1 = Cow::Borrowed("other");
+        }
+        *self.losses.entry(key).or_default() += u64::from(loss.count);
+    }
+
     fn target(&mut self, number: usize) -> &mut Target {
         if self.targets.len() <= number {
             self.targets.resize_with(number + 1, Target::default);
@@ -242,6 +259,7 @@ impl Tables {
     fn merge(&mut self, other: &Self) {
         merge(&mut self.exchanges, &other.exchanges);
         merge(&mut self.refusals, &other.refusals);
+        merge(&mut self.losses, &other.losses);
         for (number, more) in other.targets.iter().enumerate() {
             let target = self.target(number);
             merge(&mut target.attempts, &more.attempts);

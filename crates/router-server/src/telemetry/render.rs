@@ -18,6 +18,8 @@ pub(crate) struct Gauges {
     pub(crate) providers: Vec<ProviderStatus>,
     /// Cooldowns and open circuits.
     pub(crate) held: Vec<Held>,
+    /// Records written and records dropped, if any are kept.
+    pub(crate) records: Option<(u64, u64)>,
     pub(crate) now: UnixMs,
 }
 
@@ -150,9 +152,18 @@ fn refusals(names: &Names, tables: &Tables, page: &mut Page) {
         let Some((provider, bucket)) = names.buckets.name(*number) else { continue };
         page.sample("limit_refusals_total", &[("provider", provider), ("bucket", bucket)], count);
     }
+    page.family("losses_total", "counter", "What translations could not carry, by kind.");
+    for ((severity, code), count) in &tables.losses {
+        page.sample("losses_total", &[("severity", severity), ("code", code)], count);
+    }
 }
 
 fn standing(gauges: &Gauges, page: &mut Page) {
+    if let Some((written, dropped)) = gauges.records {
+        page.family("records_total", "counter", "Records of exchanges, by what became of them.");
+        page.sample("records_total", &[("result", "written")], written);
+        page.sample("records_total", &[("result", "dropped")], dropped);
+    }
     let help = "0 closed, 1 half-open, 2 open; an empty model is the whole provider.";
     page.family("circuit_state", "gauge", help);
     for each in &gauges.providers {

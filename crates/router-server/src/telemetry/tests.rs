@@ -2,11 +2,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use router_core::catalog::{Alias, Credential, Model, Price, Provider, Routing, Target, TargetRef};
-use router_core::exchange::{Exchange, Step};
+use router_core::exchange::{Exchange, Outcome, Step};
 use router_core::failure::{Fault, classify_transport};
 use router_core::plan::RequestFacts;
 use router_core::time::UnixMs;
 use router_store::Store;
+use router_wire::canonical::{Loss, Severity};
 use router_wire::{Dialect, Usage};
 
 use super::*;
@@ -57,6 +58,13 @@ fn tell(meter: &Meter, labels: &Labels, catalog: &Catalog) {
     let _relay = exchange.on_commit(NOW);
     let usage = Usage { input_uncached: Some(1_000), output: Some(100), ..Usage::default() };
     exchange.on_end(None, NOW.after(Duration::from_secs(2)));
+    let loss = Loss {
+        path: "thinking".to_owned(),
+        code: "reasoning-dropped".into(),
+        why: "no place for it".into(),
+        severity: Severity::Content,
+        count: 3,
+    };
     let ended = Ended {
         catalog,
         labels,
@@ -64,6 +72,7 @@ fn tell(meter: &Meter, labels: &Labels, catalog: &Catalog) {
         inbound: Dialect::Anthropic,
         exchange: &exchange,
         outcome: Outcome::Complete,
+        losses: &[loss],
         usage: Some(&usage),
         first_output: Some(Duration::from_millis(30)),
         total: Duration::from_secs(2),
@@ -72,7 +81,8 @@ fn tell(meter: &Meter, labels: &Labels, catalog: &Catalog) {
 }
 
 fn page(telemetry: &Telemetry) -> String {
-    let gauges = Gauges { providers: Vec::new(), held: Vec::new(), now: NOW };
+    let records = Some((5, 1));
+    let gauges = Gauges { providers: Vec::new(), held: Vec::new(), records, now: NOW };
     render(telemetry, &gauges)
 }
 
@@ -104,6 +114,8 @@ fn what_two_workers_counted_is_added_up() {
         "llm_router_exchange_seconds_sum{provider=\"b\",model=\"m\\\"1\"} 4",
         "llm_router_attempt_seconds_count{provider=\"b\",model=\"m\\\"1\"} 2",
         "llm_router_inflight 0",
+        "llm_router_losses_total{severity=\"content\",code=\"reasoning-dropped\"} 6",
+        "llm_router_records_total{result=\"dropped\"} 1",
     ] {
         check(&page, line);
     }

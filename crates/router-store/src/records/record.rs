@@ -1,6 +1,7 @@
 //! What is recorded of an exchange.
 
 use router_core::bucket::Tokens;
+use router_core::exchange::Outcome;
 use router_core::failure::FailureClass;
 use router_core::time::UnixMs;
 use router_wire::Dialect;
@@ -55,26 +56,6 @@ pub struct Record {
     pub losses: Vec<String>,
     /// Every call, in order.
     pub attempts: Vec<RecordedAttempt>,
-}
-
-/// How an exchange ended.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// With a complete answer.
-    Complete,
-    /// With an error event after some output.
-    Broken,
-    /// The client went away.
-    ClientGone,
-    /// With an upstream's failure.
-    Failed,
-    /// Refused: every bucket was full.
-    Exhausted,
-    /// Refused: everything was cooling down.
-    Cooling,
-    /// Refused: nothing could have served it.
-    NoCandidate,
 }
 
 /// One call of an upstream.

@@ -1,6 +1,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use router_core::bucket::Tokens;
+use router_core::exchange::Outcome;
 use router_core::failure::FailureClass;
 use router_core::simulate::Recorded;
 use router_core::time::UnixMs;

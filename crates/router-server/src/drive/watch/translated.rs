@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use router_core::failure::Failure;
 use router_wire::Usage;
+use router_wire::canonical::Loss;
 use router_wire::error::{ClientError, ErrorKind};
 use router_wire::translate::{Progress, StreamTranslator};
 
@@ -17,12 +18,15 @@ pub(crate) struct TranslatedWatch {
     translator: StreamTranslator,
     progress: Progress,
     request_id: String,
+    /// What the request lost.
+    losses: Vec<Loss>,
 }
 
 impl TranslatedWatch {
     pub(super) fn new(translated: Translated, request_id: String) -> Self {
         let translator = translated.session.stream();
-        Self { translator, progress: Progress::Startup, request_id }
+        let losses = translated.losses;
+        Self { translator, progress: Progress::Startup, request_id, losses }
     }
 
     /// Takes the next piece; returns what it is for the client.
@@ -55,6 +59,10 @@ impl TranslatedWatch {
 
     pub(super) fn kept(&self) -> &[(String, String)] {
         self.translator.kept()
+    }
+
+    pub(super) fn losses(&self) -> impl Iterator<Item = &Loss> {
+        self.losses.iter().chain(self.translator.losses())
     }
 
     pub(super) fn usage(&self) -> Usage {
