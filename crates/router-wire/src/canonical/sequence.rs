@@ -235,14 +235,8 @@ impl JsonEnd {
     }
 
     fn push(&mut self, text: &Str<'_>) {
-        match text {
-            _ if self.at == At::Never => {}
-            // A literal without escapes is the text itself.
-            Str::Literal(literal) if literal.contains('\\') => {
-                text.decode().bytes().for_each(|byte| self.byte(byte));
-            }
-            Str::Literal(plain) => plain.bytes().for_each(|byte| self.byte(byte)),
-            Str::Plain(plain) => plain.bytes().for_each(|byte| self.byte(byte)),
+        if self.at != At::Never {
+            text.each_piece(|piece| piece.bytes().for_each(|byte| self.byte(byte)));
         }
     }
 

@@ -52,7 +52,7 @@ impl<'a> Str<'a> {
             Self::Literal(text) if !text.contains('\\') => Cow::Borrowed(text),
             Self::Literal(text) => {
                 let mut plain = String::with_capacity(text.len());
-                unescape(text, &mut plain);
+                unescape(text, |piece| plain.push_str(piece));
                 Cow::Owned(plain)
             }
         }
@@ -62,7 +62,15 @@ impl<'a> Str<'a> {
     pub fn decode_into(&self, plain: &mut String) {
         match self {
             Self::Plain(text) => plain.push_str(text),
-            Self::Literal(text) => unescape(text, plain),
+            Self::Literal(text) => unescape(text, |piece| plain.push_str(piece)),
+        }
+    }
+
+    /// Hands out the text without escapes, piece by piece, and allocates nothing for it.
+    pub fn each_piece(&self, mut take: impl FnMut(&str)) {
+        match self {
+            Self::Plain(text) => take(text),
+            Self::Literal(text) => unescape(text, take),
         }
     }
 
@@ -153,47 +161,49 @@ impl std::fmt::Debug for Str<'_> {
 }
 
 /// Undoes the escapes of checked string content. What the check would have refused is kept as is.
-fn unescape(text: &str, plain: &mut String) {
+fn unescape(text: &str, mut take: impl FnMut(&str)) {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('\\') {
-        plain.push_str(before);
+        take(before);
         let mut chars = after.chars();
-        match chars.next() {
-            Some('n') => plain.push('\n'),
-            Some('t') => plain.push('\t'),
-            Some('r') => plain.push('\r'),
-            Some('b') => plain.push('\u{8}'),
-            Some('f') => plain.push('\u{c}'),
-            Some('u') => {
-                rest = unicode(chars.as_str(), plain);
-                continue;
-            }
-            Some(other) => plain.push(other),
-            None => {}
-        }
+        let plain = match chars.next() {
+            Some('n') => '\n',
+            Some('t') => '\t',
+            Some('r') => '\r',
+            Some('b') => '\u{8}',
+            Some('f') => '\u{c}',
+            Some('u') => match unicode(chars.as_str()) {
+                (Some(plain), after) => {
+                    chars = after.chars();
+                    plain
+                }
+                (None, after) => {
+                    rest = after;
+                    continue;
+                }
+            },
+            Some(other) => other,
+            None => return,
+        };
+        take(plain.encode_utf8(&mut [0; 4]));
         rest = chars.as_str();
     }
-    plain.push_str(rest);
+    take(rest);
 }
 
-/// Decodes `XXXX` and, after a high surrogate, `\uXXXX`; returns what follows.
-fn unicode<'t>(text: &'t str, plain: &mut String) -> &'t str {
-    let Some((first, rest)) = hex4(text) else { return text };
+/// Decodes `XXXX` and, after a high surrogate, `\uXXXX`; returns what follows, too.
+fn unicode(text: &str) -> (Option<char>, &str) {
+    let Some((first, rest)) = hex4(text) else { return (None, text) };
     if let Some(c) = char::from_u32(first) {
-        plain.push(c);
-        return rest;
+        return (Some(c), rest);
     }
     let low = rest.strip_prefix("\\u").and_then(hex4);
     match low {
         Some((second @ 0xDC00..=0xDFFF, after)) if (0xD800..0xDC00).contains(&first) => {
             let code = 0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00);
-            plain.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
-            after
+            (Some(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)), after)
         }
-        _ => {
-            plain.push(char::REPLACEMENT_CHARACTER);
-            rest
-        }
+        _ => (Some(char::REPLACEMENT_CHARACTER), rest),
     }
 }
 

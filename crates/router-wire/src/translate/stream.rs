@@ -116,7 +116,7 @@ impl StreamTranslator {
         if matches!(self.form, Form::Unknown) {
             let mut start = piece.iter().filter(|b| !matches!(b, b' ' | b'\r' | b'\n' | b'\t'));
             match start.next() {
-                None => return self.progress(),
+                None => return self.blank(piece),
                 Some(b'{' | b'[') => self.form = Form::Whole(Vec::new()),
                 Some(_) => self.form = Form::Events,
             }
@@ -151,6 +151,14 @@ impl StreamTranslator {
             } else {
                 self.pipe.seen.fail(bad("the upstream's stream ended before the answer did"));
             }
+        }
+        self.progress()
+    }
+
+    /// Takes white space in front of everything: it counts as lines, should events follow.
+    fn blank(&mut self, piece: &[u8]) -> Progress {
+        if let Err(error) = self.decoder.push(piece, |_| {}) {
+            self.pipe.seen.fail(bad(&error.to_string()));
         }
         self.progress()
     }
