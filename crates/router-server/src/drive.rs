@@ -200,22 +200,24 @@ fn refused(
     let told = refusal.failure.as_ref().filter(|_| refusal.kind == RefusalKind::Upstream);
     // The upstream's own words are better than the router's.
     let words = words.into_iter().rfind(|(failure, _)| told == Some(failure));
+    let mut debug = HeaderMap::new();
+    if job.snapshot.config.server.debug {
+        headers::add_debug(job, settling.exchange(), &mut debug);
+    }
     let error = match words {
         Some((_, Words::Native { status, headers, body })) => {
             let mut response = reply::json(status, body);
             response.headers_mut().extend(headers);
-            if job.snapshot.config.server.debug {
-                headers::add_debug(job, settling.exchange(), response.headers_mut());
-            }
-            return Refused::native(own_words(job, refusal), response);
+            return Refused::native(own_words(job, refusal), response).with_headers(debug);
         }
         Some((_, Words::Error(error))) => error,
         None => own_words(job, refusal),
     };
-    match refusal.retry_after_s() {
-        Some(seconds) => error.with_retry_after(seconds).into(),
-        None => error.into(),
-    }
+    let error = match refusal.retry_after_s() {
+        Some(seconds) => error.with_retry_after(seconds),
+        None => error,
+    };
+    Refused::from(error).with_headers(debug)
 }
 
 fn own_words(job: &Job, refusal: &Refusal) -> ClientError {

@@ -132,7 +132,8 @@ pub(crate) struct Refused {
     error: ClientError,
     /// The dialect, where the body told more than the path.
     dialect: Option<Dialect>,
-    allow: Option<&'static str>,
+    /// What the answer carries besides: `Allow`, or how the request was routed.
+    headers: HeaderMap,
     /// The upstream's own error body, where it already is in the client's dialect.
     native: Option<Response<ReplyBody>>,
 }
@@ -153,6 +154,11 @@ impl Refused {
         Self { native: Some(response), ..error.into() }
     }
 
+    /// The same, with these headers on the answer.
+    pub(crate) fn with_headers(self, headers: HeaderMap) -> Self {
+        Self { headers, ..self }
+    }
+
     /// The status a client of `dialect` gets.
     pub(crate) fn status(&self, dialect: Dialect) -> u16 {
         let own = |response: &Response<ReplyBody>| response.status().as_u16();
@@ -167,7 +173,7 @@ impl Refused {
 
 impl From<ClientError> for Refused {
     fn from(error: ClientError) -> Self {
-        Self { error, dialect: None, allow: None, native: None }
+        Self { error, dialect: None, headers: HeaderMap::new(), native: None }
     }
 }
 
@@ -179,7 +185,8 @@ impl From<SurfaceError> for Refused {
             }
             SurfaceError::MethodNotAllowed { allow } => {
                 let error = ClientError::new(ErrorKind::InvalidRequest, error.to_string());
-                Self { allow: Some(allow), ..error.with_status(405).into() }
+                let headers = HeaderMap::from_iter([(ALLOW, HeaderValue::from_static(allow))]);
+                Self::from(error.with_status(405)).with_headers(headers)
             }
         }
     }
@@ -187,7 +194,8 @@ impl From<SurfaceError> for Refused {
 
 /// The one place where an error becomes an answer.
 pub(crate) fn error_reply(refused: Refused, hint: Dialect, id: RequestId) -> Response<ReplyBody> {
-    if let Some(response) = refused.native {
+    if let Some(mut response) = refused.native {
+        response.headers_mut().extend(refused.headers);
         return response;
     }
     let error = refused.error;
@@ -199,9 +207,7 @@ pub(crate) fn error_reply(refused: Refused, hint: Dialect, id: RequestId) -> Res
     if let Some(seconds) = error.retry_after_s {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if let Some(allow) = refused.allow {
-        headers.insert(ALLOW, HeaderValue::from_static(allow));
-    }
+    headers.extend(refused.headers);
     if status == StatusCode::UNAUTHORIZED {
         let challenge = HeaderValue::from_static("Bearer realm=\"llm-router\"");
         headers.insert(http::header::WWW_AUTHENTICATE, challenge);

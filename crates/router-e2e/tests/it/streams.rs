@@ -146,6 +146,16 @@ fn a_large_event_passes_whole() -> Result<()> {
     Ok(())
 }
 
+/// How often the client was kept alive before its answer began. Google's SDKs take a comment for a
+/// broken event, so Gemini clients get empty lines.
+fn pings(speaks: Speaks, answer: &Answer) -> usize {
+    let text = answer.text();
+    match speaks {
+        Speaks::Gemini => text.len() - text.trim_start_matches('\n').len(),
+        _ => text.matches(": keep-alive\n\n").count(),
+    }
+}
+
 #[test]
 fn a_waiting_client_is_kept_alive_and_then_served() -> Result<()> {
     let (provider, router) = start(&json!({"stream": {"keepAliveMs": 50}}))?;
@@ -153,7 +163,7 @@ fn a_waiting_client_is_kept_alive_and_then_served() -> Result<()> {
         let fault = Fault::SlowHead(Duration::from_millis(300));
         provider.demo().script("m", Script::always(fault));
         let answer = ask(&router, speaks)?;
-        let pings = answer.text().matches(": keep-alive\n\n").count();
+        let pings = pings(speaks, &answer);
         assert!((3..=8).contains(&pings), "{speaks:?}: {pings} pings");
         assert!(speaks.is_complete_stream(&answer), "{speaks:?}: {}", answer.text());
         assert_eq!(answer.header("content-type"), Some("text/event-stream; charset=utf-8"));
@@ -170,7 +180,7 @@ fn a_client_that_was_kept_alive_gets_a_late_failure_as_one_event() -> Result<()>
         provider.demo().script("m", Script::always(fault));
         let answer = ask(&router, speaks)?;
         assert_eq!((answer.status, answer.complete), (200, true), "{speaks:?}");
-        assert!(answer.text().starts_with(": keep-alive\n\n"), "{speaks:?}: {}", answer.text());
+        assert!(0 < pings(speaks, &answer), "{speaks:?}: {}", answer.text());
         assert_eq!(speaks.stream_errors(&answer).len(), 1, "{speaks:?}: {}", answer.text());
         assert!(!ends_cleanly(speaks, &answer), "{speaks:?}: {}", answer.text());
     }

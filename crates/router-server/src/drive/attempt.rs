@@ -310,7 +310,7 @@ fn translated_whole(
     headers.insert(CONTENT_TYPE, JSON);
     let mut losses = translated.losses;
     losses.extend(answer.losses);
-    headers::add_losses(&losses, &mut headers);
+    headers::add_losses(job, &losses, &mut headers);
     let usage = Some(answer.usage);
     let whole = Whole { status: StatusCode::OK, headers, body: body.into(), usage, losses };
     Ok(Ready::Whole(Box::new(whole)))
@@ -338,7 +338,7 @@ fn stream_headers(job: &Job, upstream: &HeaderMap, way: &Way) -> HeaderMap {
     let mut headers = headers::to_client(upstream);
     reply::stream_headers(job.array, &mut headers);
     if let Way::Translated(translated) = way {
-        headers::add_losses(&translated.losses, &mut headers);
+        headers::add_losses(job, &translated.losses, &mut headers);
     }
     headers
 }

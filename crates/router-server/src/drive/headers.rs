@@ -36,6 +36,10 @@ const TO_CLIENT_PREFIXES: [&str; 2] = ["x-ratelimit-", "anthropic-ratelimit-"];
 
 /// What a translation could not carry.
 const LOSS: HeaderName = HeaderName::from_static("x-llm-router-loss");
+/// The same in full, where debug is on.
+const LOSSES: HeaderName = HeaderName::from_static("x-llm-router-losses");
+/// Bytes of that header at most; clients commonly take 16 KB of headers.
+const LOSSES_BYTES_MAX: usize = 6 * 1024;
 /// Characters of one debug header at most.
 const DEBUG_CHARS_MAX: usize = 512;
 /// Candidates or attempts listed in one debug header at most.
@@ -115,10 +119,11 @@ pub(super) fn to_client(upstream: &HeaderMap) -> HeaderMap {
     headers
 }
 
-/// How many things a translation lost, and which, if it lost any.
-pub(super) fn add_losses<'a>(losses: impl IntoIterator<Item = &'a Loss>, headers: &mut HeaderMap) {
+/// How many things a translation lost, and which, if it lost any; with debug on also where and
+/// why, as JSON.
+pub(super) fn add_losses(job: &Job, losses: &[Loss], headers: &mut HeaderMap) {
     let codes: std::collections::BTreeSet<&str> =
-        losses.into_iter().map(|loss| loss.code.as_ref()).collect();
+        losses.iter().map(|loss| loss.code.as_ref()).collect();
     if codes.is_empty() {
         return;
     }
@@ -128,6 +133,30 @@ pub(super) fn add_losses<'a>(losses: impl IntoIterator<Item = &'a Loss>, headers
     if let Ok(value) = HeaderValue::from_str(&text) {
         headers.insert(LOSS, value);
     }
+    if job.snapshot.config.server.debug
+        && let Some(value) = in_full(losses)
+    {
+        headers.insert(LOSSES, value);
+    }
+}
+
+/// As many losses as a header may hold, as a JSON array in ASCII.
+fn in_full(losses: &[Loss]) -> Option<HeaderValue> {
+    let mut array = String::from("[");
+    for loss in losses {
+        let text = serde_json::to_string(loss).ok()?;
+        let ascii: String =
+            text.chars().map(|each| if each.is_ascii() { each } else { '?' }).collect();
+        if LOSSES_BYTES_MAX < array.len() + ascii.len() {
+            break;
+        }
+        if array.len() > 1 {
+            array.push(',');
+        }
+        array.push_str(&ascii);
+    }
+    array.push(']');
+    HeaderValue::from_str(&array).ok()
 }
 
 /// How the request was routed, for whoever debugs it.
