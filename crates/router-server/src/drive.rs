@@ -130,6 +130,15 @@ async fn drive(job: Job) -> Result<Response<ReplyBody>, Refused> {
                 tokio::time::sleep(until.since(now()).max(Duration::from_millis(1))).await;
                 settling.step()
             }
+            Step::Fail(refusal) if counts_alone(&job, &refusal) => {
+                return match attempt::estimated(&job).await {
+                    Ok(ready) => Ok(commit(&job, settling, ready)),
+                    Err(error) => {
+                        settling.refused(&refusal, error.status_for(job.dialect));
+                        Err(error.into())
+                    }
+                };
+            }
             Step::Fail(refusal) => {
                 let told = refused(&job, &settling, &refusal, words);
                 settling.refused(&refusal, told.status(job.dialect));
@@ -142,6 +151,11 @@ async fn drive(job: Job) -> Result<Response<ReplyBody>, Refused> {
             }
         };
     }
+}
+
+/// Whether the router itself answers: nobody on the route counts tokens in the client's dialect.
+fn counts_alone(job: &Job, refusal: &Refusal) -> bool {
+    job.endpoint == Endpoint::CountTokens && refusal.kind == RefusalKind::NoCandidate
 }
 
 fn start(job: &Job) -> Settling {

@@ -33,6 +33,7 @@ mod reply;
 mod session;
 mod stores;
 mod telemetry;
+mod tokens;
 mod translation;
 mod watch;
 mod worker;

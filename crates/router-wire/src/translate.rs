@@ -35,7 +35,7 @@ mod strip;
 
 pub(crate) use keep::REDACTED;
 pub use keep::{KEPT_BYTES_MAX, KEPT_MAX};
-pub use request::{estimate_tokens, translate_request};
+pub use request::{estimate_tokens, read_count, translate_request};
 pub use session::{Session, ToolAlias, native_vendor};
 pub(crate) use stage::WRAPPED_MEMBER;
 pub use stream::{Progress, StreamTranslator, Translated, WHOLE_MAX};

@@ -16,3 +16,4 @@ mod routing;
 mod sdks;
 mod streams;
 mod surface;
+mod tokens;

@@ -6,9 +6,10 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
+use router_config::Operation as Endpoint;
 use router_core::catalog::Timeouts;
 use router_core::exchange::Dial;
-use router_core::failure::{Answer, Failure, Fault, classify, classify_transport};
+use router_core::failure::{Answer, Failure, FailureClass, Fault, classify, classify_transport};
 use router_wire::canonical::Loss;
 use router_wire::error::{ClientError, UpstreamError};
 use router_wire::{Dialect, Usage, peek, tap};
@@ -21,7 +22,7 @@ use super::watch::{Cut, Verdict, Watch, failure_of};
 use super::{Job, headers, outbound};
 use crate::app::now;
 use crate::client::failure::{Transport, chain, transport};
-use crate::reply;
+use crate::{reply, tokens};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Bytes of a whole answer at most; embeddings and pictures are the largest ones.
@@ -125,6 +126,12 @@ pub(crate) async fn make(job: &Job, settling: &mut Settling, dial: &Dial) -> Res
     };
     settling.answered();
     let (head, body) = response.into_parts();
+    if cannot_count(job, head.status) {
+        // That says nothing about how the upstream does otherwise.
+        return estimated(job).await.map_err(|error| {
+            Failed::told(Failure::new(FailureClass::Rejected, error.to_string()), error)
+        });
+    }
     if !head.status.is_success() {
         return Err(call.refused(head, body, earlier(first, total)).await);
     }
@@ -132,6 +139,22 @@ pub(crate) async fn make(job: &Job, settling: &mut Settling, dial: &Dial) -> Res
         return call.stream(&head.headers, body, first).await;
     }
     call.whole(head, body, total).await
+}
+
+/// Whether an upstream that speaks the client's dialect has no endpoint that counts tokens.
+fn cannot_count(job: &Job, status: StatusCode) -> bool {
+    job.endpoint == Endpoint::CountTokens
+        && matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED)
+}
+
+/// The router's own estimate, in place of an upstream's count.
+pub(crate) async fn estimated(job: &Job) -> Result<Ready, ClientError> {
+    let body = tokens::answer(job.dialect, job.asked.clone(), job.body.clone()).await?;
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert(tokens::ESTIMATE, HeaderValue::from_static("true"));
+    let (status, losses) = (StatusCode::OK, Vec::new());
+    Ok(Ready::Whole(Box::new(Whole { status, headers, body, usage: None, losses })))
 }
 
 fn late() -> Failure {

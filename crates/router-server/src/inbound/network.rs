@@ -19,8 +19,9 @@ const HEADERS: HeaderValue = HeaderValue::from_static(
      anthropic-dangerous-direct-browser-access, openai-organization, openai-project, openai-beta",
 );
 /// Response headers a page may read.
-const EXPOSED: HeaderValue =
-    HeaderValue::from_static("x-request-id, request-id, retry-after, x-llm-router-loss");
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "x-request-id, request-id, retry-after, x-llm-router-loss, x-llm-router-estimate",
+);
 
 /// The value of `Access-Control-Allow-Origin`, if the request's origin is allowed.
 pub(crate) fn allowed_origin(cors: &Cors, headers: &HeaderMap) -> Option<HeaderValue> {

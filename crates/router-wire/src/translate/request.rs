@@ -6,8 +6,8 @@ use super::{
 use crate::canonical::{Loss, Losses, Request};
 use crate::dialect::Dialect;
 use crate::facts::ReasoningContent;
-use crate::fit;
-use crate::json::path_at;
+use crate::json::{JsonError, path_at};
+use crate::{fit, gemini};
 
 /// Translates a client's request for a target.
 ///
@@ -65,7 +65,20 @@ pub fn estimate_tokens(
     body: &[u8],
     extra: &RequestExtra<'_>,
 ) -> Result<u64, TranslateError> {
-    read(inbound, text_of(body)?, extra).map(|request| crate::estimate::input_tokens(&request))
+    read_count(inbound, body, extra).map(|request| crate::estimate::input_tokens(&request))
+}
+
+/// Reads a client's request to count tokens. Gemini has a body of its own for it.
+pub fn read_count<'a>(
+    inbound: Dialect,
+    body: &'a [u8],
+    extra: &RequestExtra<'a>,
+) -> Result<Request<'a>, TranslateError> {
+    let text = text_of(body)?;
+    match inbound {
+        Dialect::Gemini => gemini::count::read(text, extra).map_err(|error| malformed(text, error)),
+        _ => read(inbound, text, extra),
+    }
 }
 
 fn read<'a>(
@@ -75,11 +88,12 @@ fn read<'a>(
 ) -> Result<Request<'a>, TranslateError> {
     dispatch::read_request(inbound, text, extra).map_err(|error| match error {
         ReadError::ThreadNotFound => TranslateError::ThreadNotFound,
-        ReadError::Json(error) => TranslateError::Malformed {
-            path: path_at(text, error.at),
-            problem: error.problem.into_owned(),
-        },
+        ReadError::Json(error) => malformed(text, error),
     })
+}
+
+fn malformed(text: &str, error: JsonError) -> TranslateError {
+    TranslateError::Malformed { path: path_at(text, error.at), problem: error.problem.into_owned() }
 }
 
 /// The text of a body; a byte order mark is not part of it.
