@@ -16,16 +16,16 @@ fn start(home: &TempDir, config: &Value) -> Result<Router> {
 }
 
 fn capped(provider: &Provider, requests: u64) -> Result<Value> {
-    let mut config = provider.config(&["m"])?;
-    config["providers"][0]["buckets"] = json!([
-        {"name": "month", "models": "all", "requests": requests, "window": "1 month"}
+    let mut config = provider.config(&[])?;
+    config["providers"][0]["rateLimits"] = json!([
+        {"name": "month", "models": "all", "requests": requests, "window": {"unit": "month", "size": 1}}
     ]);
     Ok(config)
 }
 
 fn ask(router: &Router) -> Result<u16> {
-    let request = Speaks::Chat.request("demo/m", false);
-    Ok(post(router.address(), &Speaks::Chat.path("demo/m", false), &request)?.status)
+    let request = Speaks::Chat.request("demo/demo-chat", false);
+    Ok(post(router.address(), &Speaks::Chat.path("demo/demo-chat", false), &request)?.status)
 }
 
 fn records(home: &TempDir) -> Result<(String, Vec<Value>)> {
@@ -56,10 +56,10 @@ fn counts_and_records_outlive_a_killed_router() -> Result<()> {
         all.iter().map(|it| (it["status"].as_u64(), it["outcome"].as_str())).collect();
     let complete = (Some(200), Some("complete"));
     assert_eq!(told, [complete, complete, complete, (Some(429), Some("exhausted"))]);
-    assert_eq!(all[0]["target"], "demo/m");
+    assert_eq!(all[0]["target"], "demo/demo-chat");
     assert!(0 < all[0]["tokens"]["output"].as_u64().unwrap_or(0), "{}", all[0]);
     assert_eq!(all[3]["attempts"], json!([]));
-    let asked = Speaks::Chat.request("demo/m", false);
+    let asked = Speaks::Chat.request("demo/demo-chat", false);
     let prompt = asked["messages"][0]["content"].as_str().unwrap_or_default();
     assert!(!prompt.is_empty() && !text.contains(prompt), "no record holds a prompt");
     Ok(())
