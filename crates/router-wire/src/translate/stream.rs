@@ -4,8 +4,9 @@ use super::dispatch::{self, Reader, Writer};
 use super::keep;
 use super::stage::{self, Stage};
 use super::{Answer, Session};
-use crate::canonical::{Block, Delta, Event, Loss, Losses, Response, Sequencer};
+use crate::canonical::{Block, Delta, Event, Loss, Losses, Response, Sequencer, Start};
 use crate::error::{ClientError, ErrorKind};
+use crate::json::Str;
 use crate::sse;
 use crate::usage::Usage;
 
@@ -226,7 +227,9 @@ struct Pipe {
 }
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent things seen of a stream")]
 struct Seen {
+    started: bool,
     meaningful: bool,
     stopped: bool,
     ended: bool,
@@ -280,10 +283,7 @@ impl Pipe {
         let read = reader.event(name, data, &mut |event| {
             sequencer.event(event, &mut |event| {
                 stage.event(session, event, &mut |event| {
-                    seen.note(&event);
-                    if seen.failed.is_none() {
-                        writer.event(session, &event, out);
-                    }
+                    write(writer, seen, session, &event, out);
                 });
             });
         });
@@ -297,11 +297,30 @@ impl Pipe {
         let Self { reader: _, sequencer, stage, writer, seen } = self;
         sequencer.event(event, &mut |event| {
             stage.event(session, event, &mut |event| {
-                seen.note(&event);
-                if seen.failed.is_none() {
-                    writer.event(session, &event, out);
-                }
+                write(writer, seen, session, &event, out);
             });
         });
     }
+}
+
+/// Writes one event. A stream whose upstream left out the start gets one: clients need it.
+fn write(
+    writer: &mut Writer,
+    seen: &mut Seen,
+    session: &Session,
+    event: &Event<'_>,
+    out: &mut Vec<u8>,
+) {
+    seen.note(event);
+    if seen.failed.is_some() {
+        return;
+    }
+    let needs_start = matches!(event, Event::Open { .. } | Event::Finish(_));
+    if needs_start && !seen.started {
+        let (id, model) = (Str::EMPTY, Str::EMPTY);
+        let start = Start { id, model, created_s: None, service_tier: None };
+        writer.event(session, &Event::Start(start), out);
+    }
+    seen.started |= needs_start || matches!(event, Event::Start(_));
+    writer.event(session, event, out);
 }

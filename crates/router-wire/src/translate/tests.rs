@@ -187,3 +187,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_stream_without_its_start_gets_one() {
+    let upstream = concat!(
+        "data: {\"type\":\"content_block_start\",\"index\":0,",
+        "\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n",
+        "data: {\"type\":\"content_block_delta\",\"index\":0,",
+        "\"delta\":{\"type\":\"text_delta\",\"text\":\"hi\"}}\n\n",
+    );
+    for inbound in Dialect::ALL {
+        let mut translator = Session::new(inbound, Dialect::Anthropic).stream();
+        let mut out = Vec::new();
+        translator.push(upstream.as_bytes(), &mut out);
+        let mut tap = crate::tap::Tap::new(inbound);
+        let seen = tap.push(&out);
+        assert!(seen.meaningful && seen.malformed_count == 0, "{inbound}: {seen:?}");
+    }
+}
