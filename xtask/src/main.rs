@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 
 mod bench;
 mod ci;
+mod fuzz;
 mod graph;
 mod schema;
 mod shell;
@@ -27,6 +28,7 @@ cargo x <task>
   deny      check licences, bans and sources of dependencies
   schema    write schema/llm-router.schema.json from the types (--check: only compare)
   conformance  write docs/conformance.md: every dialect on every other, judged by the SDKs
+  fuzz      run each fuzz target for 10 s, or as many seconds as the argument says
   bench     measure beside nginx and haproxy; arguments are passed on (--quick, --soak, …)
 ";
 
@@ -56,6 +58,7 @@ fn run(task: &str, rest: &[String]) -> Result<()> {
         "deny" => ci::deny(),
         "schema" => schema::run(rest.iter().any(|flag| flag == "--check")),
         "conformance" => ci::conformance(),
+        "fuzz" => fuzz::run(rest),
         "bench" => bench::run(rest),
         "" | "help" | "-h" | "--help" => {
             shell::say(HELP);

@@ -24,6 +24,11 @@ pub(crate) fn cargo_deny() -> Result<()> {
     install("cargo-deny", &["deny", "--version"], &["--locked", "--no-default-features"])
 }
 
+/// What builds the fuzz targets.
+pub(crate) fn cargo_fuzz() -> Result<()> {
+    install("cargo-fuzz", &["fuzz", "--version"], &["--locked"])
+}
+
 fn install(name: &str, probe: &[&str], flags: &[&str]) -> Result<()> {
     if works("cargo", probe) {
         return Ok(());
