@@ -89,3 +89,11 @@ pub(crate) fn conformance() -> Result<()> {
     let line = ["nextest", "run", "--locked", "-p", "router-e2e", "conformance"];
     shell::run_with("cargo", &line, &[("UPDATE_DOCS", "1")])
 }
+
+/// Meets every fault with every dialect and writes down what comes of it.
+pub(crate) fn faults() -> Result<()> {
+    tools::nextest()?;
+    shell::run("cargo", &["build", "--locked", "-p", "router-cli"])?;
+    let line = ["nextest", "run", "--locked", "-p", "router-e2e", "faults"];
+    shell::run_with("cargo", &line, &[("UPDATE_DOCS", "1")])
+}

@@ -29,6 +29,7 @@ cargo x <task>
   schema    write schema/llm-router.schema.json from the types (--check: only compare)
   conformance  write docs/conformance.md: every dialect on every other, judged by the SDKs
   fuzz      run each fuzz target for 10 s, or as many seconds as the argument says
+  faults    write docs/faults.md: every fault of an upstream, met by every dialect
   bench     measure beside nginx and haproxy; arguments are passed on (--quick, --soak, …)
 ";
 
@@ -59,6 +60,7 @@ fn run(task: &str, rest: &[String]) -> Result<()> {
         "schema" => schema::run(rest.iter().any(|flag| flag == "--check")),
         "conformance" => ci::conformance(),
         "fuzz" => fuzz::run(rest),
+        "faults" => ci::faults(),
         "bench" => bench::run(rest),
         "" | "help" | "-h" | "--help" => {
             shell::say(HELP);

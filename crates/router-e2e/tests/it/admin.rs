@@ -24,7 +24,7 @@ fn config(provider: &Provider, aliases: &Value) -> Result<Value> {
 }
 
 /// Where the router listens for operators, as it says itself.
-fn operators(router: &Router) -> Result<SocketAddr> {
+pub(crate) fn operators(router: &Router) -> Result<SocketAddr> {
     router.wait_for_log("operators:")?;
     let log = router.log();
     let line = log.iter().find_map(|line| line.trim().strip_prefix("operators:"));
