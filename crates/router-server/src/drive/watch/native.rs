@@ -3,6 +3,8 @@
 use bytes::{Bytes, BytesMut};
 use router_core::failure::{Failure, Fault, classify_transport};
 use router_wire::error::{ClientError, ErrorKind, UpstreamError};
+use router_wire::peek;
+use router_wire::sse::{Decoder, Event};
 use router_wire::tap::{self, Seen, Tap};
 use router_wire::{Dialect, Usage};
 
@@ -95,12 +97,22 @@ impl NativeWatch {
         }
     }
 
-    /// An event that came whole but for the blank line behind it.
+    /// An event that came whole but for the blank line behind it. Half an event is left out.
     fn last_event(&mut self) -> Bytes {
-        if !self.tail.is_empty() {
-            self.tail.extend_from_slice(b"\n\n");
+        let mut tail = self.tail.split();
+        let mut whole = false;
+        let mut decoder = Decoder::default();
+        let mut look = |event: Event<'_>| {
+            whole |= event.is_done_marker() || peek::peek(event.data).is_ok();
+        };
+        // Larger than an event may be: then it was not watched, and passes as it is.
+        let watched = decoder.push(&tail, &mut look).is_ok();
+        decoder.finish(look);
+        if watched && !whole {
+            return Bytes::new();
         }
-        self.tail.split().freeze()
+        tail.extend_from_slice(b"\n\n");
+        tail.freeze()
     }
 
     fn error_event(&self) -> Failure {
@@ -174,6 +186,24 @@ mod tests {
             assert!(error.starts_with("data: {\"error\":"), "cut at {cut}: {error}");
             let good: Vec<_> = CHAT.split_terminator("\n\n").take(before.len()).collect();
             assert_eq!(before, good, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn half_an_event_after_the_end_is_left_out() {
+        for (tail, expect) in [
+            ("data: [DONE]", "data: [DONE]\n\n"),
+            ("data: [", ""),
+            ("data: {\"usage\":{}}", "data: {\"usage\":{}}\n\n"),
+            ("data: {\"usa", ""),
+            ("", ""),
+        ] {
+            let mut watch = watch();
+            let answer = CHAT.strip_suffix("data: [DONE]\n\n").unwrap();
+            watch.push(Bytes::from(format!("{answer}{tail}")));
+            let (last, end) = watch.end(&Cut::Closed);
+            assert!(matches!(end, End::Complete), "{tail}: {end:?}");
+            assert_eq!(last, expect, "{tail}");
         }
     }
 
