@@ -11,7 +11,7 @@ mod holder;
 mod operator;
 mod output;
 
-/// Bodies of 200 KB come and go with every request; glibc's allocator maps and unmaps each.
+/// Without huge pages, which would double the memory of an idle router. Bodies of 200 KB come and go with every request; glibc's allocator maps and unmaps each.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
