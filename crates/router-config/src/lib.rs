@@ -1,7 +1,7 @@
 //! The config file: schema, diagnostics, edits.
 //!
 //! This crate is pure. The host reads the file and hands in its text, together with a
-//! [`Lookup`] for environment variables and secret files; [`load`] answers with a [`Config`] and
+//! [`Lookup`] for environment variables and secret files; [`load()`] answers with a [`Config`] and
 //! with everything that is wrong with the text, all at once.
 //!
 //! ```text

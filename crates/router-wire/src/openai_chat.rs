@@ -2,7 +2,7 @@
 //! speak it really use it.
 //!
 //! The contract is OpenAI's; everybody else's servers leave out members, add some and send some
-//! in other types. What an upstream says is read loosely ([`loose`]), what a client says strictly
+//! in other types. What an upstream says is read loosely (`loose`), what a client says strictly
 //! wherever guessing could change the meaning.
 
 mod loose;
