@@ -134,7 +134,9 @@ impl Settling {
         let _relay = self.exchange.on_commit(now());
         self.first_output = Some(self.started.elapsed());
         if let Some(reservation) = &mut self.reservation {
-            self.worker.app.store.commit(reservation, Some(self.sent.elapsed()), now());
+            // A whole answer's time says how long it is, not how soon it began.
+            let first_output = self.exchange.is_stream().then(|| self.sent.elapsed());
+            self.worker.app.store.commit(reservation, first_output, now());
         }
     }
 
