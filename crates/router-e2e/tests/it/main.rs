@@ -17,4 +17,5 @@ mod routing;
 mod sdks;
 mod streams;
 mod surface;
+mod tls;
 mod tokens;
