@@ -67,6 +67,8 @@ pub(crate) fn doc() -> Result<()> {
 /// Checks licences, bans and sources of dependencies.
 pub(crate) fn deny() -> Result<()> {
     tools::cargo_deny()?;
+    // The checker itself stays off the network, so the sources have to be there.
+    shell::run("cargo", &["fetch", "--locked"])?;
     shell::run("cargo", &["deny", "--offline", "check", "bans", "licenses", "sources"])
 }
 
