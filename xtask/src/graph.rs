@@ -13,11 +13,26 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("router-core", &["router-wire"]),
     ("router-config", &["router-core", "router-wire"]),
     ("router-store", &["router-core", "router-wire"]),
-    ("router-server", &["router-config", "router-core", "router-store", "router-wire"]),
+    ("router-client", &[]),
+    (
+        "router-server",
+        &["router-client", "router-config", "router-core", "router-store", "router-wire"],
+    ),
+    (
+        "router-operator",
+        &["router-client", "router-config", "router-core", "router-store", "router-wire"],
+    ),
     ("router-demo", &[]),
     (
         "router-cli",
-        &["router-config", "router-core", "router-demo", "router-server", "router-store"],
+        &[
+            "router-config",
+            "router-core",
+            "router-demo",
+            "router-operator",
+            "router-server",
+            "router-store",
+        ],
     ),
     ("router-e2e", &["router-demo"]),
     ("router-bench", &["router-wire"]),

@@ -41,15 +41,24 @@ fn install(name: &str, probe: &[&str], flags: &[&str]) -> Result<()> {
 
 /// A Redis server, which the store's tests start themselves.
 pub(crate) fn redis() -> Result<()> {
-    if works("redis-server", &["--version"]) {
+    debian("redis-server", "redis-server")
+        .context("the tests need redis-server 7 (or Valkey's, under that name)")
+}
+
+/// Makes sure that `program` is there, from a Debian package if need be.
+fn debian(program: &str, package: &str) -> Result<()> {
+    if works(program, &["--version"]) {
         return Ok(());
     }
-    say("installing redis-server");
-    let arguments = ["apt-get", "install", "--yes", "--no-install-recommends", "redis-server"];
-    let [program, rest @ ..] = &arguments;
-    let installed =
-        if works("sudo", &["-n", "true"]) { run("sudo", &arguments) } else { run(program, rest) };
-    installed.context("the tests need redis-server 7 (or Valkey's, under that name)")
+    say(&format!("installing {package}"));
+    apt(&["update", "-qq"])?;
+    apt(&["install", "--yes", "-qq", "--no-install-recommends", package])
+}
+
+fn apt(arguments: &[&str]) -> Result<()> {
+    let mut line = vec!["apt-get"];
+    line.extend(arguments);
+    if works("sudo", &["-n", "true"]) { run("sudo", &line) } else { run("apt-get", arguments) }
 }
 
 /// The official SDKs, which judge the router as its clients: a Python environment and Node

@@ -21,7 +21,6 @@ use tokio_util::task::TaskTracker;
 
 mod admin;
 mod app;
-mod client;
 mod drive;
 pub mod explain;
 mod ids;
@@ -87,7 +86,7 @@ pub enum StartError {
         error: io::Error,
     },
     /// TLS for upstream connections cannot be set up.
-    Tls(client::ClientError),
+    Tls(router_client::ClientError),
 }
 
 impl fmt::Display for StartError {
@@ -148,7 +147,7 @@ impl Server {
             options.require_auth
         };
         let watched = options.watch_config.unwrap_or(config.server.watch_config);
-        let client = client::Client::new().map_err(StartError::Tls)?;
+        let client = router_client::Client::new().map_err(StartError::Tls)?;
         let stores = stores::open(&config, options.home.as_deref());
         let app = Arc::new(App::new(config, require_auth, stores));
         if app.lacks_key(&app.snapshot().config) {

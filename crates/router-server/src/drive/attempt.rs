@@ -5,7 +5,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper_util::client::legacy;
+use router_client::{Transport, chain, transport};
 use router_config::Operation as Endpoint;
 use router_core::catalog::Timeouts;
 use router_core::exchange::Dial;
@@ -21,7 +21,6 @@ use super::settle::Settling;
 use super::watch::{Cut, Verdict, Watch, failure_of};
 use super::{Job, headers, outbound};
 use crate::app::now;
-use crate::client::failure::{Transport, chain, transport};
 use crate::{reply, tokens};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -161,7 +160,7 @@ fn late() -> Failure {
     classify_transport(Fault::Timeout, None, "the upstream did not answer in time")
 }
 
-fn unreachable_upstream(error: &legacy::Error) -> Failure {
+fn unreachable_upstream(error: &router_client::Error) -> Failure {
     let fault = match transport(error) {
         Transport::Connect | Transport::Dns => Fault::Connect,
         Transport::ConnectTimeout => Fault::ConnectTimeout,

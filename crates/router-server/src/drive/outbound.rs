@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::header::HeaderName;
 use http::{HeaderValue, Method, Request, Uri};
+use router_client::OutboundBody;
 use router_config::{Operation as Endpoint, Upstream};
 use router_core::failure::{Failure, FailureClass};
 use router_core::plan::Candidate;
@@ -17,7 +18,6 @@ use router_wire::translate::{
 use super::attempt::Failed;
 use super::{Job, headers};
 use crate::app::now;
-use crate::client::body::OutboundBody;
 
 /// A request, and how its answer gets back to the client.
 #[derive(Debug)]

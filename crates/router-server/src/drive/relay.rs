@@ -88,7 +88,7 @@ impl Relay {
             match Pin::new(upstream).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => self.take_in(frame),
                 Poll::Ready(Some(Err(error))) => {
-                    self.end(&Cut::Broken(crate::client::failure::chain(&error)));
+                    self.end(&Cut::Broken(router_client::chain(&error)));
                 }
                 Poll::Ready(None) => self.end(&Cut::Closed),
                 Poll::Pending if self.ready.is_empty() => {

@@ -9,7 +9,7 @@ use super::connect::ConnectTimeout;
 
 /// The kind of a failure without an HTTP answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Transport {
+pub enum Transport {
     /// The connection was refused, or there is no route.
     Connect,
     /// No connection in time.
@@ -25,7 +25,7 @@ pub(crate) enum Transport {
 }
 
 /// Finds out which kind of failure `error` is.
-pub(crate) fn transport(error: &legacy::Error) -> Transport {
+pub fn transport(error: &legacy::Error) -> Transport {
     let connect = error.is_connect();
     let mut found = if connect { Transport::Connect } else { Transport::Protocol };
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
@@ -60,7 +60,7 @@ pub(crate) fn transport(error: &legacy::Error) -> Transport {
 }
 
 /// The whole chain of causes on one line, outermost first.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -1,4 +1,4 @@
-//! The pool of upstream connections.
+//! Connections to the outside: one pool for upstreams, and whole small exchanges for operators.
 //!
 //! HTTP/1.1 and, where TLS negotiates it, HTTP/2. Redirects are never followed, bodies are never
 //! decompressed here, and a connection is only ever used for the origin it was opened to.
@@ -17,12 +17,17 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use crate::client::body::OutboundBody;
-use crate::client::connect::{Connect, Timed};
+use crate::connect::{Connect, Timed};
 
-pub(crate) mod body;
+mod body;
 mod connect;
-pub(crate) mod failure;
+mod failure;
+mod fetch;
+
+pub use body::OutboundBody;
+pub use failure::{Transport, chain, transport};
+pub use fetch::{FetchError, Limits};
+pub use hyper_util::client::legacy::Error;
 
 /// Idle connections kept per origin.
 const IDLE_PER_HOST_MAX: usize = 256;
@@ -35,7 +40,7 @@ type Inner = legacy::Client<Timed<HttpsConnector<Connect>>, OutboundBody>;
 
 /// Sends requests to upstreams. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Client {
+pub struct Client {
     shared: Arc<Shared>,
 }
 
@@ -58,7 +63,7 @@ pub enum ClientError {
 
 impl Client {
     /// A client that trusts what the operating system trusts.
-    pub(crate) fn new() -> Result<Self, ClientError> {
+    pub fn new() -> Result<Self, ClientError> {
         use rustls_platform_verifier::BuilderVerifierExt;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let tls = rustls::ClientConfig::builder_with_provider(provider)
@@ -70,18 +75,19 @@ impl Client {
     }
 
     /// A client with the same settings and connections of its own, for another event loop.
-    pub(crate) fn separate(&self) -> Self {
+    #[must_use]
+    pub fn separate(&self) -> Self {
         let Shared { tls, proxies, .. } = &*self.shared;
         let (tls, proxies) = (tls.clone(), Arc::clone(proxies));
         Self { shared: Arc::new(Shared { tls, proxies, pools: Mutex::default() }) }
     }
 
     /// Sends `request`; resolves when the response head has arrived.
-    pub(crate) async fn send(
+    pub async fn send(
         &self,
         mut request: Request<OutboundBody>,
         connect_timeout: Option<Duration>,
-    ) -> Result<Response<Incoming>, legacy::Error> {
+    ) -> Result<Response<Incoming>, Error> {
         if let Some(auth) = self.plain_proxy_auth(request.uri()) {
             request.headers_mut().insert(http::header::PROXY_AUTHORIZATION, auth);
         }

@@ -12,14 +12,14 @@ const PARTS_MAX: usize = 4;
 
 /// A request body of known length, cheap to clone for another attempt.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct OutboundBody {
+pub struct OutboundBody {
     parts: [Bytes; PARTS_MAX],
     next: usize,
 }
 
 impl OutboundBody {
     /// A body of `pieces` in order; more than the array holds are joined into the last.
-    pub(crate) fn new(pieces: impl IntoIterator<Item = Bytes>) -> Self {
+    pub fn new(pieces: impl IntoIterator<Item = Bytes>) -> Self {
         let mut body = Self::default();
         let mut pieces = pieces.into_iter();
         for slot in &mut body.parts {
@@ -37,7 +37,7 @@ impl OutboundBody {
     }
 
     /// Bytes not yet sent.
-    pub(crate) fn len(&self) -> u64 {
+    pub fn remaining(&self) -> u64 {
         let bytes: usize = self.parts.iter().skip(self.next).map(Bytes::len).sum();
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
@@ -64,11 +64,11 @@ impl Body for OutboundBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.len() == 0
+        self.remaining() == 0
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.len())
+        SizeHint::with_exact(self.remaining())
     }
 }
 
@@ -82,7 +82,7 @@ mod tests {
     async fn pieces_arrive_in_order_and_empty_ones_are_skipped() {
         let pieces = ["a", "", "bc", "d", "e", "f"].map(Bytes::from);
         let body = OutboundBody::new(pieces);
-        assert_eq!(body.len(), 6);
+        assert_eq!(body.remaining(), 6);
         assert_eq!(body.collect().await.unwrap().to_bytes(), "abcdef");
     }
 }

@@ -1,0 +1,4 @@
+//! What an operator does, as functions that return data.
+//!
+//! The command line prints these results and a terminal interface shows them; neither holds logic
+//! of its own. Nothing here prints, asks or reads arguments.
