@@ -14,13 +14,28 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("router-config", &["router-core", "router-wire"]),
     ("router-store", &["router-core", "router-wire"]),
     ("router-client", &[]),
+    ("router-secret", &["router-config"]),
     (
         "router-server",
-        &["router-client", "router-config", "router-core", "router-store", "router-wire"],
+        &[
+            "router-client",
+            "router-config",
+            "router-core",
+            "router-secret",
+            "router-store",
+            "router-wire",
+        ],
     ),
     (
         "router-operator",
-        &["router-client", "router-config", "router-core", "router-store", "router-wire"],
+        &[
+            "router-client",
+            "router-config",
+            "router-core",
+            "router-secret",
+            "router-store",
+            "router-wire",
+        ],
     ),
     ("router-demo", &[]),
     (
@@ -30,6 +45,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "router-core",
             "router-demo",
             "router-operator",
+            "router-secret",
             "router-server",
             "router-store",
         ],

@@ -83,6 +83,13 @@ pub(crate) enum Dropped {
 }
 
 impl BaseUrl {
+    /// Reads an address as `baseUrl` takes it.
+    ///
+    /// Errors say what is wrong without repeating the address, which may hold a secret.
+    pub fn new(text: &str) -> Result<Self, &'static str> {
+        Self::parse(text, false).map(|(base, _)| base)
+    }
+
     /// Takes a URL apart; `exact` means that nothing is appended to it.
     ///
     /// Errors say what is wrong without repeating the URL, which may hold a secret.
@@ -125,8 +132,53 @@ impl BaseUrl {
         &self.origin
     }
 
-    /// Origin and path as they were given.
-    pub(crate) fn written(&self) -> String {
+    /// The address as `baseUrl` takes it. Its query may hold a secret: for the config only.
+    pub fn reveal(&self) -> String {
+        match &self.query {
+            Some(query) => format!("{}?{query}", self.written()),
+            None => self.written(),
+        }
+    }
+
+    /// Where below the same origin a server may have put `dialect` if it is not where this address
+    /// says, likeliest first: without a version in the path, or in a folder of its own.
+    pub fn alternatives(&self, dialect: Dialect) -> Vec<Self> {
+        let (path, owner) = strip_operation(&self.path);
+        // An address of one operation, or one with a query, is meant as it is.
+        if self.exact || owner.is_some() || self.query.is_some() {
+            return Vec::new();
+        }
+        let unversioned = match path.rsplit_once('/') {
+            Some((root, last)) if is_versioned(last) => root,
+            _ => path,
+        };
+        let unversioned = strip_suffix_ignoring_case(unversioned, "/openai").unwrap_or(unversioned);
+        let bare = match dialect {
+            Dialect::OpenaiChat => "/chat/completions",
+            Dialect::OpenaiResponses => "/responses",
+            Dialect::Anthropic => "/messages",
+            Dialect::Gemini => "",
+        };
+        let mut paths = Vec::new();
+        if !bare.is_empty() && !is_versioned(last_segment(path)) {
+            paths.push(format!("{path}{bare}"));
+        }
+        let folder = match dialect {
+            Dialect::OpenaiChat | Dialect::OpenaiResponses => "openai",
+            Dialect::Anthropic => "anthropic",
+            Dialect::Gemini => "",
+        };
+        if !folder.is_empty() && !path.contains(folder) {
+            paths.push(format!("{unversioned}/{folder}"));
+        }
+        if dialect == Dialect::Gemini && unversioned != path {
+            paths.push(unversioned.to_owned());
+        }
+        paths.into_iter().map(|path| Self { path, ..self.clone() }).collect()
+    }
+
+    /// Origin and path, which hold no secret.
+    pub fn written(&self) -> String {
         format!("{}{}", self.origin, self.path)
     }
 

@@ -1,39 +1,19 @@
 //! Reading the config file, and putting a new one in force while requests are under way.
 
 use std::fmt;
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use router_config::{Config, Diagnostic, Lookup, Severity};
+use router_config::{Config, Diagnostic, Severity};
+use router_secret::{Host, read_text};
 use tokio::sync::Notify;
 
 use crate::app::App;
 use crate::watch::FileWatch;
 
-/// Bytes of a config file or secret file at most.
-const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Changes of a reloaded config named in the log.
 const CHANGES_LOGGED_MAX: usize = 20;
-
-/// The process's environment and files, as config may refer to them.
-#[derive(Clone, Copy, Debug)]
-pub struct Host;
-
-impl Lookup for Host {
-    fn var(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok()
-    }
-
-    fn file(&self, path: &str) -> Result<String, String> {
-        let path = match path.strip_prefix("~/") {
-            Some(rest) => std::env::home_dir().unwrap_or_default().join(rest),
-            None => PathBuf::from(path),
-        };
-        read_text(&path).map_err(|error| error.to_string())
-    }
-}
 
 /// Where the config comes from.
 #[derive(Clone, Debug)]
@@ -53,14 +33,6 @@ impl Source {
                 .map_err(|error| ConfigError::Unreadable { path: path.clone(), error }),
         }
     }
-}
-
-fn read_text(path: &Path) -> io::Result<String> {
-    if FILE_BYTES_MAX < fs::metadata(path)?.len() {
-        let message = format!("the file is larger than {FILE_BYTES_MAX} bytes");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
-    }
-    fs::read_to_string(path)
 }
 
 /// Why a config cannot be used.

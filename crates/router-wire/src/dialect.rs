@@ -33,6 +33,16 @@ impl Dialect {
         }
     }
 
+    /// The dialect's name in config files, which the older program knows too where it can.
+    pub const fn config_name(self) -> &'static str {
+        match self {
+            Self::Anthropic => "claude",
+            Self::OpenaiChat => "openai",
+            Self::OpenaiResponses => "responses",
+            Self::Gemini => "gemini",
+        }
+    }
+
     /// Reads a dialect as config files spell it, the older program's names included.
     pub fn from_config_name(name: &str) -> Option<Self> {
         match name.trim() {

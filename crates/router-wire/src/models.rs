@@ -1,8 +1,13 @@
-//! Lists of models, in the shape each dialect's clients read.
+//! Lists of models: written in the shape each dialect's clients read, and read as upstreams
+//! send them.
 
 use serde::Serialize;
 
 use crate::Dialect;
+
+mod read;
+
+pub use read::{List, Listed, read_list};
 
 /// One model or alias, as the host knows it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

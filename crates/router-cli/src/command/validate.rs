@@ -1,7 +1,8 @@
 //! `llm-router validate`: every problem of a config file, at once.
 
 use router_config::{Diagnostic, Severity};
-use router_server::reload::{Host, Source};
+use router_secret::Host;
+use router_server::Source;
 use serde_json::json;
 
 use crate::args::Validate;

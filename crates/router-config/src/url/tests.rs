@@ -129,6 +129,35 @@ fn an_exact_address_is_used_as_it_is() {
 }
 
 #[test]
+fn alternatives_stay_on_the_origin_and_below_what_was_given() {
+    for (given, dialect, expect) in [
+        ("https://a.com", CHAT, vec!["https://a.com/chat/completions", "https://a.com/openai"]),
+        ("https://a.com/x", RESPONSES, vec!["https://a.com/x/responses", "https://a.com/x/openai"]),
+        ("https://a.com/v1", CHAT, vec!["https://a.com/openai"]),
+        ("https://a.com/openai/v1", CHAT, vec![]),
+        ("https://a.com/v1", CLAUDE, vec!["https://a.com/anthropic"]),
+        ("https://a.com/anthropic", CLAUDE, vec!["https://a.com/anthropic/messages"]),
+        ("https://a.com/openai/v1", CLAUDE, vec!["https://a.com/anthropic"]),
+        ("https://a.com/v1", GEMINI, vec!["https://a.com"]),
+        ("https://a.com", GEMINI, vec![]),
+        ("https://a.com/v1/messages", CHAT, vec![]),
+        ("https://a.com?k=v", CLAUDE, vec![]),
+    ] {
+        let found = BaseUrl::new(given).unwrap().alternatives(dialect);
+        let found: Vec<_> = found.iter().map(BaseUrl::reveal).collect();
+        assert_eq!(found, expect, "{given} {dialect}");
+    }
+}
+
+#[test]
+fn an_address_is_revealed_as_it_can_be_read_again() {
+    for text in ["https://a.com", "http://a.com:8080/x/v1", "https://a.com/v1?api-version=2"] {
+        assert_eq!(BaseUrl::new(text).unwrap().reveal(), text);
+    }
+    assert_eq!(BaseUrl::new("https://a.com/v1?key=s").unwrap().written(), "https://a.com/v1");
+}
+
+#[test]
 fn what_is_not_an_address_is_refused() {
     for text in [
         "",
