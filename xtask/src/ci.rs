@@ -8,7 +8,7 @@ use crate::shell::{self, say};
 use crate::{graph, schema, tidy, tools, wasm};
 
 /// Crates that do no I/O and build for wasm32.
-pub(crate) const PURE: [&str; 3] = ["router-wire", "router-core", "router-config"];
+pub(crate) const PURE: [&str; 4] = ["router-wire", "router-core", "router-config", "router-drive"];
 
 type Step = fn() -> Result<()>;
 

@@ -21,6 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "router-client",
             "router-config",
             "router-core",
+            "router-drive",
             "router-secret",
             "router-store",
             "router-wire",
@@ -37,6 +38,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "router-wire",
         ],
     ),
+    ("router-drive", &["router-config", "router-core", "router-wire"]),
+    ("router-worker", &["router-config", "router-core", "router-drive", "router-wire"]),
     ("router-demo", &[]),
     (
         "router-cli",

@@ -13,6 +13,7 @@ mod shell;
 mod tidy;
 mod tools;
 mod wasm;
+mod worker;
 
 const HELP: &str = "\
 cargo x <task>
@@ -24,6 +25,7 @@ cargo x <task>
   graph     check that dependencies between crates only point down
   clippy    lint every crate, the pure ones for wasm32 too
   wasm      build the pure crates for wasm32 and check that they import nothing
+  worker    build the Worker's module into target/worker
   doc       build the documentation, warnings are errors
   deny      check licences, bans and sources of dependencies
   schema    write schema/llm-router.schema.json from the types (--check: only compare)
@@ -55,6 +57,7 @@ fn run(task: &str, rest: &[String]) -> Result<()> {
         "graph" => graph::run(),
         "clippy" => ci::clippy(),
         "wasm" => wasm::run(),
+        "worker" => worker::run(),
         "doc" => ci::doc(),
         "deny" => ci::deny(),
         "schema" => schema::run(rest.iter().any(|flag| flag == "--check")),

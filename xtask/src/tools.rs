@@ -45,6 +45,11 @@ pub(crate) fn redis() -> Result<()> {
         .context("the tests need redis-server 7 (or Valkey's, under that name)")
 }
 
+/// What makes WebAssembly modules smaller.
+pub(crate) fn binaryen() -> Result<()> {
+    debian("wasm-opt", "binaryen").context("the Worker's module needs wasm-opt (binaryen)")
+}
+
 /// Makes sure that `program` is there, from a Debian package if need be.
 fn debian(program: &str, package: &str) -> Result<()> {
     if works(program, &["--version"]) {

@@ -28,6 +28,7 @@ use crate::time::UnixMs;
 
 mod clear;
 mod older;
+mod part;
 mod reserve;
 mod saved;
 mod share;
@@ -36,6 +37,7 @@ mod table;
 mod view;
 
 pub use clear::Held;
+pub use part::{Call, Part, Session};
 pub use reserve::{Effect, Refused, Reservation, Settlement};
 pub use saved::Saved;
 pub use share::Claim;

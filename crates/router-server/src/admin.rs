@@ -17,13 +17,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use router_config::Server;
+use router_drive::presents;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::StartError;
 use crate::app::App;
-use crate::inbound::auth;
 use crate::reload::Source;
 use answer::Problem;
 
@@ -97,7 +97,7 @@ async fn handle(admin: &Admin, request: Request<Incoming>) -> Response<Full<Byte
     let snapshot = admin.app.snapshot();
     let key = snapshot.config.server.admin.as_ref().and_then(|admin| admin.key.as_ref());
     let (head, body) = request.into_parts();
-    if !key.is_some_and(|key| auth::presents(&head.headers, &head.uri, false, key.expose())) {
+    if !key.is_some_and(|key| presents(&head.headers, &head.uri, false, key.expose())) {
         return answer::problem(&Problem::unauthorized());
     }
     let answered = routes::answer(admin, &snapshot, &head, body).await;

@@ -1,33 +1,37 @@
 //! What all requests share.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use router_config::Config;
-use router_core::state::Table;
 use router_core::time::UnixMs;
+use router_drive::Kept;
 use router_store::Store;
 use router_store::records::Records;
 
 use crate::ids::Ids;
-use crate::keep::Kept;
 use crate::stores::Stores;
 use crate::telemetry::{Labels, Telemetry};
-use crate::translation::Translations;
 
-/// A config in force, and where its names stand in the state.
+/// A config in force, and since when.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
-    pub(crate) config: Config,
+    /// What requests are served by.
+    pub(crate) served: router_drive::Snapshot,
     /// When it came into force.
     pub(crate) since: UnixMs,
-    pub(crate) table: Table,
     /// Where its names stand in the counters.
     pub(crate) labels: Labels,
-    pub(crate) translations: Translations,
-    /// Whether clients must present the master key.
-    pub(crate) auth: bool,
+}
+
+impl Deref for Snapshot {
+    type Target = router_drive::Snapshot;
+
+    fn deref(&self) -> &router_drive::Snapshot {
+        &self.served
+    }
 }
 
 /// The running router.
@@ -80,9 +84,8 @@ fn snapshot(
     let since = now();
     let table = store.install(Arc::new(config.catalog.clone()), since);
     let labels = telemetry.labels(&config.catalog);
-    let translations = Translations::new(&config);
     let auth = wants_auth(&config, require_auth);
-    Snapshot { config, since, table, labels, translations, auth }
+    Snapshot { served: router_drive::Snapshot::new(config, table, auth), since, labels }
 }
 
 /// Flag, then config. A server that other machines reach gets the flag set when it starts.

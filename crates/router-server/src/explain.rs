@@ -8,12 +8,12 @@ use router_core::plan::RequestFacts;
 use router_core::resolve::{self, ResolveError, Route};
 use router_core::session::{Hints, SessionKey, named};
 use router_core::state::Table;
+use router_drive::estimate;
 use router_store::Store;
 use router_wire::Dialect;
 use serde::Deserialize;
 
 use crate::app::now;
-use crate::drive::estimate;
 
 /// A request that could be made.
 #[derive(Clone, Debug, Default, Deserialize, serde::Serialize)]

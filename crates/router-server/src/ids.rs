@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::HeaderValue;
+use router_drive::RequestId;
 
 /// Hands out request ids and seeds: unlike each other, and unlike those of another process.
 #[derive(Debug)]
@@ -27,33 +27,7 @@ impl Ids {
             hasher.write_u64(salt);
             hasher.finish()
         };
-        RequestId { high: word(1), low: word(2) }
-    }
-}
-
-/// The id of one exchange: `req_` and 24 hexadecimal digits.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct RequestId {
-    high: u64,
-    low: u64,
-}
-
-impl RequestId {
-    /// A number to draw this exchange's jitter and choices from.
-    pub(crate) fn seed(self) -> u64 {
-        self.high ^ self.low.rotate_left(32)
-    }
-
-    /// The id as the `x-request-id` header.
-    pub(crate) fn header(self) -> HeaderValue {
-        HeaderValue::from_str(&self.to_string())
-            .unwrap_or_else(|_| HeaderValue::from_static("req_unknown"))
-    }
-}
-
-impl std::fmt::Display for RequestId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "req_{:016x}{:08x}", self.high, self.low >> 32)
+        RequestId::new(word(1), word(2))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The native host: listens, dials, relays.
 //!
 //! ```text
-//!   Server::bind -> listen -> inbound -> drive -> client
+//!   Server::bind -> listen -> worker -> router_drive::handle -> client
 //!                   reload (file, SIGHUP)   drain (stop)
 //! ```
 
@@ -21,19 +21,15 @@ use tokio_util::task::TaskTracker;
 
 mod admin;
 mod app;
-mod drive;
 pub mod explain;
+mod host;
 mod ids;
-mod inbound;
-mod keep;
 mod listen;
+mod record;
 pub mod reload;
-mod reply;
-mod session;
 mod stores;
 mod telemetry;
 mod tokens;
-mod translation;
 mod watch;
 mod worker;
 

@@ -1,8 +1,8 @@
 //! What happened, counted once and shown in one place.
 //!
 //! ```text
-//!   drive::settle --(Ended)--> Meter, one per worker --+
-//!   inbound ------(status)---> Meter                   +--> render, at GET /metrics
+//!   router_drive --(Ended)----> Meter, one per worker --+
+//!       "    -----(status)---> Meter                   +--> render, at GET /metrics
 //!   the store's state at that moment ------------------+
 //! ```
 //!
@@ -19,11 +19,9 @@ use std::time::Instant;
 use router_core::catalog::{Catalog, ModelRef};
 use router_core::resolve::Route;
 
-pub(crate) use events::Ended;
 pub(crate) use metrics::Meter;
 pub(crate) use render::{Gauges, render};
 
-mod events;
 mod metrics;
 mod render;
 

@@ -2,7 +2,7 @@
 //!
 //! The texts of the request go through `o200k_base`, the vocabulary of GPT-4o and later. Other
 //! vendors' vocabularies differ from it by some ten per cent on prose and more on rare scripts,
-//! which is why the answer is marked with [`ESTIMATE`]. What is no text is counted by the constants
+//! which is why the answer is marked as an estimate. What is no text is counted by the constants
 //! here:
 //!
 //! - every turn costs [`TURN_TOKENS`], the answer's opening [`REPLY_TOKENS`] once;
@@ -20,21 +20,16 @@
 //! After that, 200 KB of prose take 5 to 10 ms, on a thread beside the event loops.
 
 use bytes::Bytes;
-use http::HeaderName;
 use router_wire::Dialect;
 use router_wire::canonical::{
     Content, Detail, Fallback, Foreign, Function, Image, Media, OutputFormat, Part, Request, Tool,
     ToolInput,
 };
 use router_wire::error::{ClientError, ErrorKind};
-use router_wire::gemini::count::write_answer;
 use router_wire::json::Str;
 use router_wire::media::{base64_text, is_textual};
 use router_wire::translate::{RequestExtra, estimate_tokens, read_count};
 use tokio::sync::Semaphore;
-
-/// Set to `true` on a count that no upstream made.
-pub(crate) const ESTIMATE: HeaderName = HeaderName::from_static("x-llm-router-estimate");
 
 /// Tokens around the text of a turn.
 const TURN_TOKENS: usize = 4;
@@ -60,14 +55,14 @@ const COUNTING_MAX: usize = 2;
 
 static COUNTING: Semaphore = Semaphore::const_new(COUNTING_MAX);
 
-/// The answer to a token count in the client's dialect. `model` is the one the client named.
+/// Input tokens of a request. `model` is the one the client named.
 ///
 /// The error is the client's: its body cannot be read.
-pub(crate) async fn answer(
+pub(crate) async fn count(
     dialect: Dialect,
     model: String,
     body: Bytes,
-) -> Result<Bytes, ClientError> {
+) -> Result<u64, ClientError> {
     let closed = |_| ClientError::new(ErrorKind::Internal, "tokens are no longer counted");
     let permit = COUNTING.acquire().await.map_err(closed)?;
     let (named, bytes) = (model.clone(), body.clone());
@@ -81,17 +76,7 @@ pub(crate) async fn answer(
         // The tokenizer panics on what it cannot split; a rougher estimate is still one.
         Err(_) => estimate_tokens(dialect, &body, &extra(&model)),
     };
-    let tokens = counted.map_err(|error| error.to_client_error())?;
-    Ok(match dialect {
-        Dialect::Gemini => {
-            let mut out = Vec::new();
-            write_answer(tokens, &mut out);
-            out.into()
-        }
-        Dialect::Anthropic | Dialect::OpenaiChat | Dialect::OpenaiResponses => {
-            format!("{{\"input_tokens\":{tokens}}}").into()
-        }
-    })
+    counted.map_err(|error| error.to_client_error())
 }
 
 fn extra(model: &str) -> RequestExtra<'_> {

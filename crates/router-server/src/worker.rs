@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
-use crate::inbound;
+use crate::host::Native;
 use crate::listen::Accepted;
 use crate::telemetry::Meter;
 
@@ -155,8 +155,10 @@ fn serve(
         .timer(TokioTimer::new())
         .max_header_list_size(64 * 1024);
     let service = service_fn(move |request| {
-        let worker = Arc::clone(&worker);
-        async move { Ok::<_, Infallible>(inbound::handle(worker, peer, request).await) }
+        let (id, host) = (worker.app.ids.next(), Native::new(Arc::clone(&worker)));
+        async move {
+            Ok::<_, Infallible>(router_drive::handle(host, id, Some(peer.ip()), request).await)
+        }
     });
     let watcher = graceful.watcher();
     async move {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Place, ProviderState, State, Table};
 use crate::affinity::PinKey;
 use crate::bucket::{Counter, Tokens};
@@ -46,7 +48,7 @@ struct Probes {
 }
 
 /// Why a candidate cannot be called now, although it was planned.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Refused {
     /// A bucket has no room; by its id, and when there is room again (`None`: when a request in
     /// flight ends).
@@ -63,7 +65,7 @@ pub enum Refused {
 }
 
 /// How a call ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Settlement {
     /// Whether the upstream answered at all, whatever its status: then the request counts.
     pub answered: bool,
@@ -74,7 +76,7 @@ pub struct Settlement {
 }
 
 /// What a call teaches about its candidate.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Effect {
     /// Nothing: the client went away, or the same candidate is tried again.
     Nothing,

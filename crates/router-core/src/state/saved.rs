@@ -20,8 +20,8 @@ use crate::time::UnixMs;
 #[serde(default)]
 pub struct Saved {
     pub(super) providers: Vec<SavedProvider>,
-    rotations: Vec<SavedRotation>,
-    sessions: Vec<SavedSession>,
+    pub(super) rotations: Vec<SavedRotation>,
+    pub(super) sessions: Vec<SavedSession>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -80,20 +80,20 @@ pub(super) struct SavedBucket {
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default)]
-struct SavedRotation {
+pub(super) struct SavedRotation {
     alias: String,
     targets: Vec<(String, f64)>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default)]
-struct SavedSession {
-    key: u64,
+pub(super) struct SavedSession {
+    pub key: u64,
     provider: String,
     model: String,
     credential: String,
-    used_at: UnixMs,
-    tokens: u64,
+    pub used_at: UnixMs,
+    pub tokens: u64,
 }
 
 impl State {
@@ -114,7 +114,7 @@ impl State {
         }
     }
 
-    fn session(&self, key: PinKey, pin: &crate::affinity::Pin) -> Option<SavedSession> {
+    pub(super) fn session(&self, key: PinKey, pin: &crate::affinity::Pin) -> Option<SavedSession> {
         let Place { provider, epoch, model, credential } = pin.place;
         let provider = self.providers.get(provider).filter(|p| p.epoch == epoch)?;
         Some(SavedSession {
@@ -161,7 +161,7 @@ impl State {
         self.epochs
     }
 
-    fn find(&self, session: &SavedSession) -> Option<Place> {
+    pub(super) fn find(&self, session: &SavedSession) -> Option<Place> {
         let slot = self.providers.iter().position(|p| p.id == session.provider)?;
         let provider = self.providers.get(slot)?;
         Some(Place {
@@ -186,7 +186,7 @@ impl From<SavedHealth> for Health {
 }
 
 impl SavedProvider {
-    fn of(state: &ProviderState, now: UnixMs) -> Self {
+    pub(super) fn of(state: &ProviderState, now: UnixMs) -> Self {
         Self {
             id: state.id.clone(),
             fingerprint: state.fingerprint,
@@ -215,7 +215,7 @@ impl SavedProvider {
         }
     }
 
-    fn into_state(self, epoch: u64) -> ProviderState {
+    pub(super) fn into_state(self, epoch: u64) -> ProviderState {
         let credentials = self.credentials.into_iter().map(|c| CredentialState {
             label: c.label,
             cooldown: c.cooldown,

@@ -1,5 +1,7 @@
 //! What planning reads.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Place, State, Table};
 use crate::affinity::{Pin, PinKey};
 use crate::bucket::{Level, Tokens};
@@ -18,7 +20,7 @@ pub struct View<'a> {
 }
 
 /// What keeps a candidate out for a while.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Block {
     /// First moment it no longer does.
     pub until: UnixMs,
@@ -27,7 +29,7 @@ pub struct Block {
 }
 
 /// Kinds of [`Block`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum BlockReason {
     /// A cooldown of this scope after a failure of this class.
     Cooldown(Scope, FailureClass),

@@ -12,10 +12,10 @@ use router_core::failure::FailureClass;
 use router_core::plan::SkipReason;
 use router_core::state::Refused;
 use router_core::time::UnixMs;
+use router_drive::Ended;
 use router_wire::canonical::Loss;
 use router_wire::{Dialect, Usage};
 
-use super::events::Ended;
 use super::{Labels, lock};
 
 /// Upper bounds of histograms in seconds; what takes longer is counted in none but the total.
@@ -147,9 +147,15 @@ impl Meter {
     }
 
     /// An exchange that had begun is over.
-    pub(crate) fn ended(&self, ended: &Ended<'_>, now: UnixMs) {
+    pub(crate) fn ended(
+        &self,
+        ended: &Ended<'_>,
+        labels: &Labels,
+        alias: Option<usize>,
+        now: UnixMs,
+    ) {
         self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
-        lock(&self.shared.tables).ended(ended, now);
+        lock(&self.shared.tables).ended(ended, labels, alias, now);
     }
 
     /// A call of `model` was refused; counted if a bucket is why.
@@ -192,8 +198,8 @@ impl Meter {
 }
 
 impl Tables {
-    fn ended(&mut self, ended: &Ended<'_>, now: UnixMs) {
-        let Ended { labels, exchange, outcome, .. } = *ended;
+    fn ended(&mut self, ended: &Ended<'_>, labels: &Labels, alias: Option<usize>, now: UnixMs) {
+        let Ended { exchange, outcome, .. } = *ended;
         let plan = exchange.plan();
         for skipped in &plan.skipped {
             if let SkipReason::Exhausted(bucket) = skipped.reason
@@ -218,7 +224,7 @@ impl Tables {
         let number = model.and_then(|model| labels.target(model));
         let outbound = exchange.candidate().map(|candidate| candidate.dialect);
         let key = ExchangeKey {
-            alias: ended.alias,
+            alias,
             target: number,
             inbound: ended.inbound,
             outbound: outbound.filter(|_| number.is_some()),

@@ -6,6 +6,7 @@ use router_core::exchange::{Exchange, Outcome, Step};
 use router_core::failure::{Fault, classify_transport};
 use router_core::plan::RequestFacts;
 use router_core::time::UnixMs;
+use router_drive::Ended;
 use router_store::Store;
 use router_wire::canonical::{Loss, Severity};
 use router_wire::{Dialect, Usage};
@@ -67,17 +68,16 @@ fn tell(meter: &Meter, labels: &Labels, catalog: &Catalog) {
     };
     let ended = Ended {
         catalog,
-        labels,
-        alias: labels.alias(&route),
         inbound: Dialect::Anthropic,
         exchange: &exchange,
         outcome: Outcome::Complete,
+        status: Some(200),
         losses: &[loss],
         usage: Some(&usage),
         first_output: Some(Duration::from_millis(30)),
         total: Duration::from_secs(2),
     };
-    meter.ended(&ended, NOW);
+    meter.ended(&ended, labels, labels.alias(&route), NOW);
 }
 
 fn page(telemetry: &Telemetry) -> String {

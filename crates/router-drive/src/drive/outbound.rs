@@ -1,0 +1,162 @@
+//! The request one candidate gets: the client's own bytes, or their translation.
+
+use bytes::Bytes;
+use http::header::HeaderName;
+use http::{HeaderValue, Method, Request, Uri};
+use router_config::{Operation as Endpoint, Upstream};
+use router_core::failure::{Failure, FailureClass};
+use router_core::plan::Candidate;
+use router_wire::Dialect;
+use router_wire::canonical::Loss;
+use router_wire::peek::{self, Peek};
+use router_wire::splice::{Part, Splice};
+use router_wire::translate::{
+    RequestExtra, Session, Target, TranslateError, translate_request, without_foreign_state,
+};
+
+use super::attempt::Failed;
+use super::{Job, headers};
+use crate::body::Payload;
+use crate::host::Host;
+
+/// A request, and how its answer gets back to the client.
+#[derive(Debug)]
+pub(super) struct Outbound {
+    pub(super) request: Request<Payload>,
+    pub(super) way: Way,
+}
+
+/// How an answer becomes the client's.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// It is in the client's dialect already.
+    Native,
+    /// It is translated.
+    Translated(Box<Translated>),
+}
+
+/// A translated request: what its answer needs, and what it lost.
+#[derive(Debug)]
+pub(super) struct Translated {
+    pub(super) session: Session,
+    pub(super) losses: Vec<Loss>,
+}
+
+/// Builds the request for `candidate`.
+pub(super) fn build<H: Host>(job: &Job<H>, candidate: &Candidate) -> Result<Outbound, Failed> {
+    let misconfigured = |what: String| Failure::new(FailureClass::Misconfigured, what);
+    let config = &job.host.snapshot().config;
+    let provider = config.upstreams.get(candidate.model.provider);
+    let provider = provider.ok_or_else(|| misconfigured("the provider is gone".to_owned()))?;
+    let model = config.catalog.model(candidate.model).map_or("", |model| model.id.as_str());
+    let uri = address(job, provider, candidate.dialect, model).ok_or_else(|| {
+        misconfigured(format!("provider `{}` has no usable base URL", provider.id))
+    })?;
+    let added = provider.headers(candidate.dialect, candidate.credential);
+    let mut added = added.map_err(misconfigured)?;
+    let native = candidate.dialect == job.dialect;
+    headers::to_upstream(job, native, |beta| provider.allows_beta(beta), &mut added);
+    let (body, way) = if native {
+        (spliced(job, model), Way::Native)
+    } else {
+        let outbound = translated(job, candidate, model).map_err(|error| untranslatable(&error))?;
+        for (name, value) in outbound.headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                added.insert(HeaderName::from_static(name), value);
+            }
+        }
+        let way = Translated { session: outbound.session, losses: outbound.losses };
+        (Payload::new([outbound.body.into()]), Way::Translated(Box::new(way)))
+    };
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = added;
+    Ok(Outbound { request, way })
+}
+
+fn address<H: Host>(
+    job: &Job<H>,
+    provider: &Upstream,
+    dialect: Dialect,
+    model: &str,
+) -> Option<Uri> {
+    let uri = provider.endpoint(dialect, job.endpoint, model)?;
+    if job.array && dialect == job.dialect {
+        // The upstream answers in the form the client asked for.
+        return uri.to_string().replacen("alt=sse", "alt=json", 1).parse().ok();
+    }
+    let wants_beta = job.beta && dialect == Dialect::Anthropic && dialect == job.dialect;
+    if !wants_beta || uri.query().is_some_and(|query| query.contains("beta=")) {
+        return Some(uri);
+    }
+    let separator = if uri.query().is_some() { '&' } else { '?' };
+    format!("{uri}{separator}beta=true").parse().ok()
+}
+
+/// The client's bytes, with the upstream's name of the model in place of the client's, and without
+/// what another vendor's model thought: that is in a wrapping this upstream does not know.
+fn spliced<H: Host>(job: &Job<H>, model: &str) -> Payload {
+    // Gemini names the model in the path, and only there.
+    if job.dialect == Dialect::Gemini {
+        return Payload::new([job.body.clone()]);
+    }
+    let stripped = without_foreign_state(job.dialect, &job.body).map(Bytes::from);
+    let stripped = stripped.as_ref().and_then(|body| Some((body, peek::peek(body).ok()?)));
+    let (body, peek) = stripped.unwrap_or_else(|| (&job.body, Peek::of(&job.body, &job.found)));
+    let splice = Splice::model(&peek, model);
+    Payload::new(splice.into_parts().into_iter().map(|part| match part {
+        Part::Original(range) => body.slice(range),
+        Part::New(bytes) => Bytes::from(bytes),
+    }))
+}
+
+fn translated<H: Host>(
+    job: &Job<H>,
+    candidate: &Candidate,
+    model: &str,
+) -> Result<router_wire::translate::Outbound, TranslateError> {
+    let translations = &job.host.snapshot().translations;
+    let options = translations.options(&job.route, candidate.model);
+    let target = Target {
+        dialect: candidate.dialect,
+        model,
+        facts: translations.facts(candidate.model),
+        options: &options,
+    };
+    let asked = Some(job.asked.as_str()).filter(|asked| !asked.is_empty());
+    let in_path = job.dialect == Dialect::Gemini;
+    let session = ["x-claude-code-session-id", "session-id", "thread-id", "x-session-affinity"];
+    let session = session.iter().find_map(|name| job.headers.get(*name)?.to_str().ok());
+    let kept = if matches!(job.dialect, Dialect::OpenaiChat | Dialect::Gemini) {
+        job.host.kept().of(&job.body)
+    } else {
+        Vec::new()
+    };
+    let extra = RequestExtra {
+        model: asked.filter(|_| in_path),
+        stream: in_path && job.stream,
+        json_array: job.array,
+        session,
+        model_shown: Some(asked.unwrap_or(&job.route_name)),
+        now_s: H::now().0 / 1_000,
+        kept: &kept,
+    };
+    translate_request(job.dialect, &job.body, &extra, &target)
+}
+
+/// What cannot be carried to one dialect may fit another candidate; what cannot be read fits none.
+fn untranslatable(error: &TranslateError) -> Failed {
+    let class = match error {
+        TranslateError::Malformed { .. } => FailureClass::Rejected,
+        TranslateError::Refused { .. }
+        | TranslateError::Strict(_)
+        | TranslateError::ThreadNotFound => FailureClass::Unsupported,
+    };
+    Failed::told(Failure::new(class, error.to_string()), error.to_client_error())
+}
+
+/// Whether the endpoint answers with a stream of events when it is asked to.
+pub(super) fn streams<H: Host>(job: &Job<H>) -> bool {
+    job.stream && matches!(job.endpoint, Endpoint::Generate { .. } | Endpoint::Completions)
+}

@@ -1,0 +1,92 @@
+//! Who may connect (allow-list) and which web pages may call (CORS).
+
+use std::net::IpAddr;
+
+use http::header::{self, HeaderValue};
+use http::{HeaderMap, Response, StatusCode};
+use ipnet::IpNet;
+use router_config::Cors;
+
+use crate::host::Host;
+use crate::reply::ReplyBody;
+
+/// What preflight answers allow.
+const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, OPTIONS");
+/// Seconds a preflight answer may be kept.
+const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
+/// Request headers of the official SDKs for browsers.
+const HEADERS: HeaderValue = HeaderValue::from_static(
+    "Content-Type, Authorization, x-api-key, x-goog-api-key, anthropic-version, anthropic-beta, \
+     anthropic-dangerous-direct-browser-access, openai-organization, openai-project, openai-beta",
+);
+/// Response headers a page may read.
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "x-request-id, request-id, retry-after, x-llm-router-loss, x-llm-router-estimate",
+);
+
+/// The value of `Access-Control-Allow-Origin`, if the request's origin is allowed.
+pub(crate) fn allowed_origin(cors: &Cors, headers: &HeaderMap) -> Option<HeaderValue> {
+    let origin = headers.get(header::ORIGIN)?;
+    if cors.allow_all {
+        return Some(HeaderValue::from_static("*"));
+    }
+    let origin = origin.to_str().ok()?;
+    let listed = cors.allowed_origins.iter().any(|allowed| allowed == origin);
+    listed.then(|| HeaderValue::from_str(origin).ok()).flatten()
+}
+
+/// Answers an `OPTIONS` request.
+pub(crate) fn preflight<H: Host>(cors: &Cors, headers: &HeaderMap) -> Response<ReplyBody<H>> {
+    let mut response = Response::new(ReplyBody::empty());
+    let origin = allowed_origin(cors, headers);
+    if headers.contains_key(header::ORIGIN) && origin.is_none() {
+        *response.status_mut() = StatusCode::FORBIDDEN;
+        return response;
+    }
+    let map = response.headers_mut();
+    map.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+    map.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HEADERS);
+    if origin.is_some() {
+        map.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+    }
+    response
+}
+
+/// Adds what a browser wants to see on every answer.
+pub(crate) fn add_cors(origin: Option<HeaderValue>, headers: &mut HeaderMap) {
+    let Some(origin) = origin else { return };
+    if origin != "*" {
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    }
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+}
+
+/// Whether a client at `peer` is served. What the host knows of it counts: forwarding headers are
+/// anybody's claim and are not believed.
+pub(crate) fn is_allowed(allowed: &[IpNet], peer: Option<IpAddr>) -> bool {
+    let peer = peer.map(|peer| peer.to_canonical());
+    allowed.is_empty()
+        || peer.is_some_and(|peer| allowed.iter().any(|network| network.contains(&peer)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_compared_with_networks_in_its_canonical_form() {
+        let allowed = ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+        for (peer, expect) in [
+            ("10.2.3.4", true),
+            ("::ffff:10.2.3.4", true),
+            ("11.2.3.4", false),
+            ("::1", true),
+            ("::2", false),
+        ] {
+            assert_eq!(is_allowed(&allowed, Some(peer.parse().unwrap())), expect, "{peer}");
+        }
+        assert!(is_allowed(&[], Some("11.2.3.4".parse().unwrap())));
+        assert!(is_allowed(&[], None) && !is_allowed(&allowed, None));
+    }
+}

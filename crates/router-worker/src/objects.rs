@@ -1,0 +1,173 @@
+//! Asking the owners of the providers' state, one Durable Object each.
+//!
+//! Planning sees what they last said; what counts is what they say when a call is reserved.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures_util::future::join_all;
+use futures_util::{FutureExt, StreamExt};
+use router_core::plan::Plan;
+use router_core::state::{Call, Part, Refused};
+use router_core::time::UnixMs;
+use router_drive::within;
+use wasm_bindgen::JsValue;
+use worker::{Method, ObjectNamespace, Request, RequestInit, Stub};
+
+use crate::clock::{Moment, words};
+use crate::host::Edge;
+use crate::isolate::isolate;
+use crate::protocol::{Ask, Event, Question, Reply};
+
+/// The binding of the namespace with the owners.
+pub(crate) const BINDING: &str = "PROVIDERS";
+/// How old what an owner said may be when a request with a choice is planned.
+const VIEW_AGE_MAX_MS: u64 = 1_000;
+/// Owners asked for one plan at most: each is a subrequest, of which a plan of Cloudflare's has few.
+const VIEWS_MAX: usize = 8;
+/// How long an owner may take. After that the isolate counts by itself.
+const OWNER_TIME_MAX: Duration = Duration::from_secs(3);
+/// Where requests to an owner seem to go; they do not leave the platform.
+const ADDRESS: &str = "https://owner/";
+
+/// When the owners last spoke, by provider.
+#[derive(Debug, Default)]
+pub(crate) struct Views(Mutex<BTreeMap<String, UnixMs>>);
+
+impl Views {
+    fn is_old(&self, provider: &str, now: UnixMs) -> bool {
+        let views = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        views.get(provider).is_none_or(|told| told.0 + VIEW_AGE_MAX_MS < now.0)
+    }
+
+    fn told(&self, provider: &str, now: UnixMs) {
+        let mut views = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        views.insert(provider.to_owned(), now);
+    }
+}
+
+/// What an owner was asked to count.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    id: u64,
+    events: UnboundedSender<Event>,
+}
+
+impl Counted {
+    /// The first output came.
+    pub(crate) fn commit(&self, first_output: Option<Duration>) {
+        let ms = first_output.map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX));
+        let committed = Event::Committed { id: self.id, first_output_ms: ms };
+        // Nobody listens only when the request is being torn down.
+        let _ = self.events.unbounded_send(committed);
+    }
+
+    /// The call is over.
+    pub(crate) fn settle(self, how: router_core::state::Settlement) {
+        let _ = self.events.unbounded_send(Event::Settled { id: self.id, how });
+    }
+}
+
+/// Asks the owners of everything `plan` looked at, where it had a choice and what is known of them
+/// is old. True if any of them answered: then there is something new to plan with.
+pub(crate) async fn look(host: &Edge, namespace: &ObjectNamespace, plan: &Plan) -> bool {
+    if plan.candidates.len() + plan.skipped.len() < 2 {
+        // No choice: reserving it tells how it stands.
+        return false;
+    }
+    let catalog = host.catalog();
+    let candidates = plan.candidates.iter().map(|candidate| candidate.model.provider);
+    let providers = candidates.chain(plan.skipped.iter().map(|skipped| skipped.model.provider));
+    let providers: BTreeSet<usize> = providers.collect();
+    let now = Moment::now().unix();
+    let session = plan.session();
+    let unknown = session.is_some_and(|key| isolate().state().session_of(key, now).is_none());
+    let old = providers
+        .into_iter()
+        .filter_map(|index| Some(catalog.providers.get(index)?.id.as_str()))
+        .filter(|provider| unknown || isolate().views.is_old(provider, now))
+        .take(VIEWS_MAX);
+    let asked = old.map(|provider| async move {
+        let stub = namespace.get_by_name(provider).ok()?;
+        let reply = ask(&stub, provider, Ask::View { session }).await.ok()?;
+        adopt(provider, reply.part);
+        Some(())
+    });
+    join_all(asked).await.iter().any(Option::is_some)
+}
+
+/// Has the owner count a call. `None` if it cannot be asked, or knows another config.
+pub(crate) async fn reserve(
+    host: &Edge,
+    namespace: &ObjectNamespace,
+    plan: &Plan,
+    index: usize,
+) -> Option<Result<Counted, Refused>> {
+    let catalog = host.catalog();
+    let (provider, call) = Call::of(catalog, plan, index)?;
+    let stub = namespace.get_by_name(&provider).ok()?;
+    let reply = match ask(&stub, &provider, Ask::Reserve(call)).await {
+        Ok(reply) => reply,
+        Err(why) => {
+            worker::console_warn!("the owner of {provider} cannot be asked: {why}");
+            return None;
+        }
+    };
+    adopt(&provider, reply.part);
+    match reply.reserved? {
+        Err(Refused::Unplanned) => None,
+        Err(refused) => Some(Err(refused)),
+        Ok(id) => {
+            let (events, receiver) = unbounded();
+            // Ends when the call is settled; until then the request is not over for the platform,
+            // even if its client is gone.
+            host.wait_until(tell(stub, provider, receiver));
+            Some(Ok(Counted { id, events }))
+        }
+    }
+}
+
+/// Hands on what becomes of a call, as much at a time as there is.
+async fn tell(stub: Stub, provider: String, mut receiver: UnboundedReceiver<Event>) {
+    while let Some(event) = receiver.next().await {
+        let mut events = vec![event];
+        while let Some(Some(event)) = receiver.next().now_or_never() {
+            events.push(event);
+        }
+        if let Err(why) = ask(&stub, &provider, Ask::Tell(events)).await {
+            worker::console_warn!("an owner was not told how a call ended: {why}");
+        }
+    }
+}
+
+fn adopt(provider: &str, part: Option<Part>) {
+    if let Some(part) = part {
+        isolate().state().adopt_part(part);
+        isolate().views.told(provider, Moment::now().unix());
+    }
+}
+
+async fn ask(stub: &Stub, provider: &str, ask: Ask) -> Result<Reply, String> {
+    let question = Question { provider: provider.to_owned(), ask };
+    let text = serde_json::to_string(&question).map_err(|error| error.to_string())?;
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post).with_body(Some(JsValue::from_str(&text)));
+    let request = Request::new_with_init(ADDRESS, &init).map_err(|error| error.to_string())?;
+    let answered = async {
+        let mut response = stub.fetch_with_request(request).await?;
+        let text = response.text().await?;
+        Ok::<_, worker::Error>((response.status_code(), text))
+    };
+    let deadline = Some(Moment::now() + OWNER_TIME_MAX);
+    let answered = within::<Edge, _>(deadline, answered).await;
+    let (status, text) = answered.ok_or("no answer in time")?.map_err(|error| match error {
+        worker::Error::Internal(thrown) => words(&thrown),
+        other => other.to_string(),
+    })?;
+    if status != 200 {
+        return Err(format!("{status}: {text}"));
+    }
+    serde_json::from_str(&text).map_err(|error| error.to_string())
+}

@@ -1,0 +1,157 @@
+//! What the owner of one provider's state does: the core's state, and the calls under way.
+//!
+//! Plain data in, plain data out, so that it runs in a Durable Object and in a test alike. Asked
+//! once at a time, it counts exactly.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use router_core::catalog::Catalog;
+use router_core::state::{Effect, Part, Reservation, Session, Settlement, State, Table};
+use router_core::time::UnixMs;
+
+use crate::protocol::{Ask, Event, Reply};
+
+/// A call whose end nobody reported is taken to be over after this. Its estimate stays counted.
+const LEASE: Duration = Duration::from_mins(15);
+/// Asked this often, it cleans up what has expired.
+const PRUNE_EVERY: u32 = 256;
+/// What is known of a call whose end was never reported.
+const LOST: Settlement = Settlement { answered: true, used: None, effect: Effect::Nothing };
+
+/// The owner of one provider's state.
+#[derive(Debug)]
+pub struct Owner {
+    provider: String,
+    state: State,
+    table: Table,
+    calls: BTreeMap<u64, Open>,
+    /// The number of the next call: never one from before a restart.
+    next: u64,
+    asked: u32,
+    revision: u64,
+}
+
+/// A call under way.
+#[derive(Debug)]
+struct Open {
+    reservation: Reservation,
+    session: Option<u64>,
+    until: UnixMs,
+}
+
+/// What an answer changed, for whoever keeps it.
+#[derive(Debug)]
+pub struct Kept {
+    /// The provider's part, if it changed.
+    pub part: Option<Part>,
+    /// Sessions that were used, by name.
+    pub sessions: Vec<(u64, Session)>,
+    /// Whether what has expired was just dropped.
+    pub pruned: bool,
+}
+
+impl Owner {
+    /// The owner of what was kept of a provider; `None` if the catalog does not have it.
+    pub fn new(
+        catalog: &Catalog,
+        provider: &str,
+        kept: Option<Part>,
+        sessions: Vec<Session>,
+        now: UnixMs,
+    ) -> Option<Self> {
+        let catalog = catalog.only(provider)?;
+        let mut state = kept.map_or_else(State::new, |part| State::of_part(part, sessions));
+        let table = state.table(Arc::new(catalog), now);
+        let revision = state.revision();
+        let next = now.0 << 16;
+        let provider = provider.to_owned();
+        Some(Self { provider, state, table, calls: BTreeMap::new(), next, asked: 0, revision })
+    }
+
+    /// Puts another config in force; what is known of an unchanged provider stays. False if the
+    /// provider is gone.
+    pub fn install(&mut self, catalog: &Catalog, now: UnixMs) -> bool {
+        let Some(catalog) = catalog.only(&self.provider) else { return false };
+        self.table = self.state.table(Arc::new(catalog), now);
+        true
+    }
+
+    /// Answers, and says what to keep.
+    pub fn ask(&mut self, ask: Ask, now: UnixMs) -> (Reply, Kept) {
+        self.expire(now);
+        let mut sessions = Vec::new();
+        let mut seen = None;
+        let mut reserved = None;
+        match ask {
+            Ask::View { session } => seen = session,
+            Ask::Reserve(call) => {
+                let session = call.session;
+                let made = self.state.reserve_call(&self.table, &call, now);
+                reserved = Some(made.map(|reservation| self.open(reservation, session, now)));
+                seen = session;
+            }
+            Ask::Tell(events) => {
+                for event in events {
+                    sessions.extend(self.take_in(event, now));
+                }
+            }
+        }
+        self.asked = self.asked.wrapping_add(1);
+        let pruned = self.asked.is_multiple_of(PRUNE_EVERY);
+        if pruned {
+            self.state.prune(now);
+        }
+        let changed = std::mem::replace(&mut self.revision, self.state.revision()) != self.revision;
+        let kept = Kept {
+            part: self.part(None, now).filter(|_| changed),
+            sessions: sessions
+                .into_iter()
+                .filter_map(|key| Some((key, self.state.session_of(key, now)?)))
+                .collect(),
+            pruned,
+        };
+        (Reply { reserved, part: self.part(seen, now) }, kept)
+    }
+
+    fn part(&self, session: Option<u64>, now: UnixMs) -> Option<Part> {
+        self.state.part(&self.provider, session, now)
+    }
+
+    fn open(&mut self, reservation: Reservation, session: Option<u64>, now: UnixMs) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        self.calls.insert(id, Open { reservation, session, until: now.after(LEASE) });
+        id
+    }
+
+    /// Takes in what became of a call; returns its session, which may have moved.
+    fn take_in(&mut self, event: Event, now: UnixMs) -> Option<u64> {
+        match event {
+            Event::Committed { id, first_output_ms } => {
+                let open = self.calls.get_mut(&id)?;
+                let first_output = first_output_ms.map(Duration::from_millis);
+                self.state.commit(&mut open.reservation, first_output, now);
+                open.session
+            }
+            Event::Settled { id, how } => {
+                let open = self.calls.remove(&id)?;
+                self.state.settle(open.reservation, &how, now);
+                open.session
+            }
+        }
+    }
+
+    fn expire(&mut self, now: UnixMs) {
+        while let Some(entry) = self.calls.first_entry()
+            && entry.get().until <= now
+        {
+            let open = entry.remove();
+            self.state.settle(open.reservation, &LOST, now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+use router_core::bucket::Tokens;
+use router_core::catalog::{Bucket, Credential, Model, Provider};
+use router_core::state::{Call, Refused};
+use router_wire::Dialect;
+
+use super::*;
+
+const NOW: UnixMs = UnixMs(1_770_000_000_000);
+
+fn catalog(concurrent: Option<u64>, requests: Option<u64>) -> Catalog {
+    let provider = Provider {
+        id: "a".to_owned(),
+        models: vec![Model { id: "m".to_owned(), ..Model::default() }],
+        dialects: vec![Dialect::OpenaiChat],
+        credentials: vec![Credential { label: "k".to_owned(), weight: 1.0 }],
+        buckets: vec![Bucket { id: "b".to_owned(), concurrent, requests, ..Bucket::default() }],
+        ..Provider::default()
+    };
+    Catalog { providers: vec![provider], ..Catalog::default() }
+}
+
+fn owner(catalog: &Catalog) -> Owner {
+    Owner::new(catalog, "a", None, Vec::new(), NOW).unwrap()
+}
+
+fn call(session: Option<u64>) -> Ask {
+    let (model, credential) = ("m".to_owned(), "k".to_owned());
+    Ask::Reserve(Call { model, credential, probe: false, tokens: Tokens::default(), session })
+}
+
+fn reserve(owner: &mut Owner, now: UnixMs) -> Result<u64, Refused> {
+    owner.ask(call(None), now).0.reserved.unwrap()
+}
+
+fn settled(id: u64, answered: bool) -> Ask {
+    let how = Settlement { answered, used: None, effect: Effect::Nothing };
+    Ask::Tell(vec![Event::Settled { id, how }])
+}
+
+#[test]
+fn of_two_hundred_calls_on_a_bucket_of_fifty_exactly_fifty_pass() {
+    let mut owner = owner(&catalog(None, Some(50)));
+    let passed = (0..200).filter(|_| reserve(&mut owner, NOW).is_ok()).count();
+    assert_eq!(passed, 50);
+}
+
+#[test]
+fn a_call_that_was_never_sent_is_given_back() {
+    let mut owner = owner(&catalog(None, Some(1)));
+    let id = reserve(&mut owner, NOW).unwrap();
+    assert!(reserve(&mut owner, NOW).is_err());
+    owner.ask(settled(id, false), NOW);
+    assert!(reserve(&mut owner, NOW).is_ok());
+}
+
+#[test]
+fn a_call_whose_end_nobody_reports_is_over_after_its_lease() {
+    let mut owner = owner(&catalog(Some(1), None));
+    let id = reserve(&mut owner, NOW).unwrap();
+    assert!(reserve(&mut owner, NOW).is_err(), "one is in flight");
+    let later = NOW.after(LEASE);
+    let second = reserve(&mut owner, later).unwrap();
+    owner.ask(settled(id, true), later);
+    assert!(reserve(&mut owner, later).is_err(), "a late word ends no other call");
+    owner.ask(settled(second, true), later);
+    assert!(reserve(&mut owner, later).is_ok());
+}
+
+#[test]
+fn what_is_kept_survives_a_restart() {
+    let catalog = catalog(None, Some(2));
+    let mut first = owner(&catalog);
+    let (reply, kept) = first.ask(call(Some(7)), NOW);
+    let id = reply.reserved.unwrap().unwrap();
+    assert!(kept.part.is_some(), "a count is worth keeping");
+    let committed = Event::Committed { id, first_output_ms: Some(20) };
+    let how = Settlement { answered: true, used: None, effect: Effect::Success };
+    let (_, kept) = first.ask(Ask::Tell(vec![committed, Event::Settled { id, how }]), NOW);
+    let text = serde_json::to_string(&kept.part.unwrap()).unwrap();
+    let sessions = kept.sessions.into_iter().map(|(_, session)| session).collect();
+    let part = serde_json::from_str(&text).unwrap();
+    let mut second = Owner::new(&catalog, "a", Some(part), sessions, NOW).unwrap();
+    let (reply, kept) = second.ask(Ask::View { session: Some(7) }, NOW);
+    assert!(kept.part.is_none(), "looking changes nothing");
+    let part = serde_json::to_string(&reply.part.unwrap()).unwrap();
+    assert!(part.contains("\"session\":"), "{part}");
+    assert!(reserve(&mut second, NOW).is_ok());
+    assert!(reserve(&mut second, NOW).is_err(), "one of two was used before");
+}
+
+#[test]
+fn a_provider_that_config_does_not_have_has_no_owner() {
+    let catalog = catalog(None, None);
+    assert!(Owner::new(&catalog, "b", None, Vec::new(), NOW).is_none());
+    let mut owner = owner(&catalog);
+    assert!(!owner.install(&Catalog::default(), NOW));
+    assert!(owner.install(&catalog, NOW));
+}

@@ -1,0 +1,55 @@
+//! What a Worker and the owner of a provider's state say to each other, as JSON.
+
+use router_core::state::{Call, Part, Refused, Settlement};
+use serde::{Deserialize, Serialize};
+
+/// A question, and whom it is for.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Question {
+    /// The provider's id.
+    pub provider: String,
+    /// The question.
+    pub ask: Ask,
+}
+
+/// What an owner is asked.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub enum Ask {
+    /// How does the provider stand, and where is this session?
+    View {
+        /// The session's name.
+        session: Option<u64>,
+    },
+    /// Count this call in all its buckets, or in none.
+    Reserve(Call),
+    /// This became of calls that were counted.
+    Tell(Vec<Event>),
+}
+
+/// What became of a call.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub enum Event {
+    /// Its first output came.
+    Committed {
+        /// The call.
+        id: u64,
+        /// How long after it was sent, in milliseconds; `None` where that says nothing.
+        first_output_ms: Option<u64>,
+    },
+    /// It is over.
+    Settled {
+        /// The call.
+        id: u64,
+        /// How it ended.
+        how: Settlement,
+    },
+}
+
+/// An owner's answer.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Reply {
+    /// The call's number, or why it may not be made; `None` if none was asked for.
+    pub reserved: Option<Result<u64, Refused>>,
+    /// How the provider stands now; `None` if the owner's config does not have it.
+    pub part: Option<Part>,
+}

@@ -1,0 +1,134 @@
+//! The Worker's module: built, bound to JavaScript, made small, and described for who uploads it.
+//!
+//! ```text
+//!   cargo build --profile worker --target wasm32  ->  wasm-bindgen (as a library)  ->  wasm-opt
+//!   target/worker/{index.mjs, index_bg.js, index_bg.wasm, manifest.json}
+//! ```
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::json;
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::shell::{self, root, say};
+use crate::{tools, wasm};
+
+/// The day whose behaviour of the platform the Worker is built for.
+const COMPATIBILITY_DATE: &str = "2026-01-01";
+/// The Durable Object's class, and the binding it is reached by.
+const OBJECT: (&str, &str) = ("PROVIDERS", "ProviderState");
+/// The parts, with their types.
+const PARTS: [(&str, &str); 3] = [
+    ("index.mjs", "application/javascript+module"),
+    ("index_bg.js", "application/javascript+module"),
+    ("index_bg.wasm", "application/wasm"),
+];
+/// Compressed bytes of all parts at most: the free plan takes 3 MB, and less starts faster.
+const COMPRESSED_BYTES_MAX: usize = 1_000_000;
+
+/// Builds the module into `target/worker`.
+pub(crate) fn run() -> Result<()> {
+    tools::wasm_target()?;
+    shell::run(
+        "cargo",
+        &[
+            "build",
+            "-p",
+            "router-worker",
+            "--lib",
+            "--locked",
+            "--profile",
+            "worker",
+            "--target",
+            wasm::TARGET,
+        ],
+    )?;
+    let built = root().join("target").join(wasm::TARGET).join("worker/router_worker.wasm");
+    let folder = folder();
+    fs::create_dir_all(&folder)?;
+    bind(&built, &folder)?;
+    shrink(&folder.join("index_bg.wasm"))?;
+    let glue = root().join("crates/router-worker/src/index.mjs");
+    fs::copy(&glue, folder.join("index.mjs")).context("cannot copy the glue")?;
+    let size = compressed(&folder)?;
+    describe(&folder, size)?;
+    say(&format!("target/worker: {size} bytes compressed"));
+    if size > COMPRESSED_BYTES_MAX {
+        bail!("the Worker is larger than {COMPRESSED_BYTES_MAX} bytes compressed");
+    }
+    Ok(())
+}
+
+/// Where the module is put.
+pub(crate) fn folder() -> PathBuf {
+    root().join("target/worker")
+}
+
+/// Writes `index_bg.js` and `index_bg.wasm`.
+fn bind(built: &Path, folder: &Path) -> Result<()> {
+    let mut output = Bindgen::new()
+        .input_path(built)
+        .out_name("index")
+        .web(true)?
+        .omit_default_module_path(true)
+        .reset_state_function(true)
+        .typescript(false)
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        .generate_output()
+        .context("cannot bind the module")?;
+    fs::write(folder.join("index_bg.js"), output.js())?;
+    fs::write(folder.join("index_bg.wasm"), output.wasm_mut().emit_wasm())?;
+    Ok(())
+}
+
+/// Has binaryen make the module smaller, with the features the compiler uses anyway.
+fn shrink(module: &Path) -> Result<()> {
+    tools::binaryen()?;
+    let path = module.to_str().context("a path that is no text")?;
+    let features = [
+        "--enable-bulk-memory",
+        "--enable-multivalue",
+        "--enable-mutable-globals",
+        "--enable-nontrapping-float-to-int",
+        "--enable-reference-types",
+        "--enable-sign-ext",
+    ];
+    let mut arguments = vec!["-Oz", path, "-o", path];
+    arguments.extend(features);
+    shell::run("wasm-opt", &arguments)
+}
+
+/// Bytes of all parts together, compressed as an upload is.
+fn compressed(folder: &Path) -> Result<usize> {
+    let mut size = 0;
+    for (name, _) in PARTS {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&fs::read(folder.join(name))?)?;
+        size += encoder.finish()?.len();
+    }
+    Ok(size)
+}
+
+/// Writes what an upload has to say about the parts.
+fn describe(folder: &Path, size: usize) -> Result<()> {
+    let (binding, class) = OBJECT;
+    let modules =
+        PARTS.map(|(name, content_type)| json!({ "name": name, "contentType": content_type }));
+    let manifest = json!({
+        "mainModule": "index.mjs",
+        "modules": modules,
+        "compatibilityDate": COMPATIBILITY_DATE,
+        "compatibilityFlags": ["enable_request_signal"],
+        "durableObjects": [{ "binding": binding, "className": class }],
+        "migrations": [{ "tag": "v1", "newSqliteClasses": [class] }],
+        "compressedBytes": size,
+    });
+    fs::write(folder.join("manifest.json"), format!("{manifest:#}\n"))?;
+    Ok(())
+}
