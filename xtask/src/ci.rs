@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::shell::{self, say};
-use crate::{graph, schema, tidy, tools, wasm};
+use crate::{graph, schema, tidy, tools, wasm, worker};
 
 /// Crates that do no I/O and build for wasm32.
 pub(crate) const PURE: [&str; 4] = ["router-wire", "router-core", "router-config", "router-drive"];
@@ -51,7 +51,7 @@ pub(crate) fn clippy() -> Result<()> {
     )?;
     tools::wasm_target()?;
     let mut arguments = vec!["clippy", "--target", wasm::TARGET, "--locked"];
-    for name in PURE {
+    for name in PURE.into_iter().chain(["router-worker"]) {
         arguments.extend(["-p", name]);
     }
     arguments.extend(["--", "-Dwarnings"]);
@@ -77,7 +77,9 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
     tools::nextest()?;
     tools::redis()?;
     tools::sdks()?;
+    tools::workerd()?;
     shell::run("cargo", &["build", "--locked", "-p", "router-cli"])?;
+    worker::run()?;
     let mut line = vec!["nextest", "run", "--workspace", "--locked"];
     line.extend(arguments.iter().map(String::as_str));
     shell::run("cargo", &line)
@@ -89,6 +91,16 @@ pub(crate) fn conformance() -> Result<()> {
     tools::sdks()?;
     shell::run("cargo", &["build", "--locked", "-p", "router-cli"])?;
     let line = ["nextest", "run", "--locked", "-p", "router-e2e", "conformance"];
+    shell::run_with("cargo", &line, &[("UPDATE_DOCS", "1")])
+}
+
+/// Runs the Worker beside the native server and writes down what differs and what it costs.
+pub(crate) fn parity() -> Result<()> {
+    tools::nextest()?;
+    tools::workerd()?;
+    worker::run()?;
+    shell::run("cargo", &["build", "--locked", "-p", "router-cli"])?;
+    let line = ["nextest", "run", "--locked", "-p", "router-e2e", "parity"];
     shell::run_with("cargo", &line, &[("UPDATE_DOCS", "1")])
 }
 

@@ -32,6 +32,7 @@ cargo x <task>
   conformance  write docs/conformance.md: every dialect on every other, judged by the SDKs
   fuzz      run each fuzz target for 10 s, or as many seconds as the argument says
   faults    write docs/faults.md: every fault of an upstream, met by every dialect
+  parity    write docs/parity.md and bench/results/worker.md: the Worker beside the native server
   bench     measure beside nginx and haproxy; arguments are passed on (--quick, --soak, …)
 ";
 
@@ -64,6 +65,7 @@ fn run(task: &str, rest: &[String]) -> Result<()> {
         "conformance" => ci::conformance(),
         "fuzz" => fuzz::run(rest),
         "faults" => ci::faults(),
+        "parity" => ci::parity(),
         "bench" => bench::run(rest),
         "" | "help" | "-h" | "--help" => {
             shell::say(HELP);

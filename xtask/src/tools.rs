@@ -66,6 +66,15 @@ fn apt(arguments: &[&str]) -> Result<()> {
     if works("sudo", &["-n", "true"]) { run("sudo", &line) } else { run("apt-get", arguments) }
 }
 
+/// workerd, in which the Worker is tested.
+pub(crate) fn workerd() -> Result<()> {
+    let folder = "crates/router-e2e/cloudflare";
+    if works("npm", &["--prefix", folder, "ls", "--silent"]) {
+        return Ok(());
+    }
+    run("npm", &["--prefix", folder, "ci", "--silent"]).context("the tests need Node.js with npm")
+}
+
 /// The official SDKs, which judge the router as its clients: a Python environment and Node
 /// packages, both below `crates/router-e2e`.
 pub(crate) fn sdks() -> Result<()> {

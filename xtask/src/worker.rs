@@ -1,7 +1,7 @@
 //! The Worker's module: built, bound to JavaScript, made small, and described for who uploads it.
 //!
 //! ```text
-//!   cargo build --profile worker --target wasm32  ->  wasm-bindgen (as a library)  ->  wasm-opt
+//!   cargo build --profile edge --target wasm32  ->  wasm-bindgen (as a library)  ->  wasm-opt
 //!   target/worker/{index.mjs, index_bg.js, index_bg.wasm, manifest.json}
 //! ```
 
@@ -43,12 +43,12 @@ pub(crate) fn run() -> Result<()> {
             "--lib",
             "--locked",
             "--profile",
-            "worker",
+            "edge",
             "--target",
             wasm::TARGET,
         ],
     )?;
-    let built = root().join("target").join(wasm::TARGET).join("worker/router_worker.wasm");
+    let built = root().join("target").join(wasm::TARGET).join("edge/router_worker.wasm");
     let folder = folder();
     fs::create_dir_all(&folder)?;
     bind(&built, &folder)?;

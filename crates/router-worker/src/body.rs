@@ -2,17 +2,20 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use futures_channel::oneshot;
 use futures_util::{Stream, StreamExt};
 use http_body::{Body, Frame};
 use js_sys::Uint8Array;
 use router_drive::ReplyBody;
+use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_streams::readable::IntoStream;
-use web_sys::{AbortController, ReadableStream};
+use web_sys::{AbortController, AbortSignal, ReadableStream};
 use worker::send::SendWrapper;
 
 use crate::clock::words;
@@ -92,17 +95,60 @@ impl Body for Incoming {
     }
 }
 
-/// An answer's body on its way to the client. Dropped, as when the client goes away, it drops the
-/// relay, which closes the upstream.
-pub(crate) struct Outgoing(pub(crate) ReplyBody<Edge>);
+/// Resolves when the client has gone.
+pub(crate) struct Gone {
+    signal: AbortSignal,
+    told: oneshot::Receiver<()>,
+    /// What the platform calls.
+    _call: Closure<dyn FnMut()>,
+}
+
+impl Gone {
+    /// Watches a request's signal.
+    pub(crate) fn new(signal: AbortSignal) -> Self {
+        let (tell, told) = oneshot::channel();
+        let mut tell = Some(tell);
+        let call = Closure::<dyn FnMut()>::new(move || {
+            if let Some(tell) = tell.take() {
+                let _ = tell.send(());
+            }
+        });
+        signal.set_onabort(Some(call.as_ref().unchecked_ref()));
+        Self { signal, told, _call: call }
+    }
+}
+
+impl Future for Gone {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.told).poll(cx).map(drop)
+    }
+}
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.signal.set_onabort(None);
+    }
+}
+
+/// An answer's body on its way to the client. When the client goes away it drops the relay, which
+/// closes the upstream.
+pub(crate) struct Outgoing {
+    body: ReplyBody<Edge>,
+    gone: Gone,
+}
 
 impl Stream for Outgoing {
     type Item = Result<JsValue, JsValue>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if Pin::new(&mut self.gone).poll(cx).is_ready() {
+            self.body = ReplyBody::default();
+        }
         loop {
             let frame: Option<Result<Frame<Bytes>, Infallible>> =
-                ready!(Pin::new(&mut self.0).poll_frame(cx));
+                ready!(Pin::new(&mut self.body).poll_frame(cx));
             let Some(Ok(frame)) = frame else { return Poll::Ready(None) };
             if let Ok(piece) = frame.into_data() {
                 return Poll::Ready(Some(Ok(Uint8Array::from(&piece[..]).into())));
@@ -112,6 +158,11 @@ impl Stream for Outgoing {
 }
 
 impl Outgoing {
+    /// A body for a client that may go away.
+    pub(crate) fn new(body: ReplyBody<Edge>, gone: Gone) -> Self {
+        Self { body, gone }
+    }
+
     /// As JavaScript reads it: pulled, piece by piece.
     pub(crate) fn into_stream(self) -> ReadableStream {
         wasm_streams::ReadableStream::from_stream(self).into_raw().unchecked_into()

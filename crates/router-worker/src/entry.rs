@@ -1,8 +1,10 @@
 //! Where the platform comes in: `fetch` of the Worker.
 
 use std::net::IpAddr;
+use std::pin::pin;
 
 use bytes::Bytes;
+use futures_util::future::{Either, select};
 use http::header::HeaderName;
 use http::{Method, Request, Response};
 use router_drive::{ReplyBody, handle};
@@ -10,10 +12,9 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::ResponseInit;
 use worker::Env;
-use worker::send::SendFuture;
 use worker::worker_sys::Context;
 
-use crate::body::{Incoming, Outgoing};
+use crate::body::{Gone, Incoming, Outgoing};
 use crate::host::Edge;
 use crate::isolate::{isolate, request_id};
 use crate::upstream::{from_js, to_js};
@@ -44,11 +45,17 @@ pub async fn fetch(
         .map_err(|_| refused("not a method of HTTP"))?;
     *inbound.uri_mut() = request.url().parse().map_err(|_| refused("not an address"))?;
     *inbound.headers_mut() = headers;
-    let answer = SendFuture::new(handle(host, request_id(), peer, inbound)).await;
-    respond(answer)
+    let mut gone = Gone::new(request.signal());
+    let mut handling = pin!(handle(host, request_id(), peer, inbound));
+    let answer = match select(handling.as_mut(), &mut gone).await {
+        Either::Left((answer, _)) => Some(answer),
+        // Dropping what was under way cancels and settles it; nobody reads what is answered.
+        Either::Right(_) => None,
+    };
+    respond(answer.ok_or_else(|| refused("the client has gone"))?, gone)
 }
 
-fn respond(answer: Response<ReplyBody<Edge>>) -> Result<web_sys::Response, JsValue> {
+fn respond(answer: Response<ReplyBody<Edge>>, gone: Gone) -> Result<web_sys::Response, JsValue> {
     let (head, mut body) = answer.into_parts();
     let init = ResponseInit::new();
     init.set_status(head.status.as_u16());
@@ -56,7 +63,7 @@ fn respond(answer: Response<ReplyBody<Edge>>) -> Result<web_sys::Response, JsVal
     match body.take_whole() {
         Some(bytes) => whole(&bytes, &init),
         None => {
-            let stream = Outgoing(body).into_stream();
+            let stream = Outgoing::new(body, gone).into_stream();
             web_sys::Response::new_with_opt_readable_stream_and_init(Some(&stream), &init)
         }
     }

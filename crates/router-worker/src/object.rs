@@ -8,7 +8,10 @@ use router_core::time::UnixMs;
 use router_drive::Snapshot;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use worker::{DurableObject, Env, Request, Response, Result, SqlStorage, State, durable_object};
+use worker::{
+    DurableObject, Env, Request, Response, Result, SqlCursor, SqlStorage, SqlStorageValue, State,
+    durable_object,
+};
 
 use crate::clock::Moment;
 use crate::isolate::isolate;
@@ -29,12 +32,14 @@ const SESSIONS: &str = "SELECT json FROM session ORDER BY used_at";
 
 /// The owner of one provider's state; its name is the provider's id.
 #[durable_object(fetch)]
+#[derive(Debug)]
 pub struct ProviderState {
     state: State,
     env: Env,
     inner: RefCell<Option<Inner>>,
 }
 
+#[derive(Debug)]
 struct Inner {
     owner: Owner,
     /// The config it counts by.
@@ -92,7 +97,7 @@ impl ProviderState {
         if inner.is_none() {
             let sql = self.state.storage().sql();
             for table in TABLES {
-                sql.exec(table, None)?;
+                run(&sql, table, Vec::new())?;
             }
             let part: Option<Part> = rows(&sql, PART)?.pop();
             let sessions: Vec<Session> = rows(&sql, SESSIONS)?;
@@ -107,25 +112,29 @@ impl ProviderState {
         let sql = self.state.storage().sql();
         let text = |value: &Part| serde_json::to_string(value).map_err(|error| error.to_string());
         if let Some(part) = &kept.part {
-            sql.exec(PUT_PART, vec![text(part)?.into()])?;
+            run(&sql, PUT_PART, vec![text(part)?.into()])?;
         }
         let at = i64::try_from(now.0).unwrap_or(i64::MAX);
         for (key, session) in &kept.sessions {
             let json = serde_json::to_string(session).map_err(|error| error.to_string())?;
             let row = vec![key.to_string().into(), at.into(), json.into()];
-            sql.exec(PUT_SESSION, row)?;
+            run(&sql, PUT_SESSION, row)?;
         }
         if kept.pruned {
             let ttl = snapshot.config.catalog.routing.affinity.ttl.as_millis();
             let oldest = at.saturating_sub(i64::try_from(ttl).unwrap_or(i64::MAX));
-            sql.exec(DROP_SESSIONS, vec![oldest.into()])?;
+            run(&sql, DROP_SESSIONS, vec![oldest.into()])?;
         }
         Ok(())
     }
 }
 
+fn run(sql: &SqlStorage, query: &str, values: Vec<SqlStorageValue>) -> Result<SqlCursor> {
+    sql.exec(query, values)
+}
+
 /// What is kept; a row that cannot be read is as good as none.
 fn rows<T: DeserializeOwned>(sql: &SqlStorage, query: &str) -> Result<Vec<T>> {
-    let rows: Vec<Row> = sql.exec(query, None)?.to_array()?;
+    let rows: Vec<Row> = run(sql, query, Vec::new())?.to_array()?;
     Ok(rows.iter().filter_map(|row| serde_json::from_str(&row.json).ok()).collect())
 }

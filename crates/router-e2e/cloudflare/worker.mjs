@@ -1,0 +1,66 @@
+// The Worker in workerd, by Miniflare. Reads one line of JSON that says how, prints where it
+// listens and what it logs, and ends when its standard input does.
+
+import fs from "node:fs";
+import path from "node:path";
+import readline from "node:readline";
+import { Log, LogLevel, Miniflare } from "miniflare";
+
+const TYPES = { "application/javascript+module": "ESModule", "application/wasm": "CompiledWasm" };
+
+const input = readline.createInterface({ input: process.stdin });
+const [first] = await Array.fromAsync(take(input, 1));
+const { module, bindings, objects, kv, inspect } = JSON.parse(first);
+const manifest = JSON.parse(fs.readFileSync(path.join(module, "manifest.json"), "utf8"));
+
+async function* take(lines, count) {
+  for await (const line of lines) {
+    yield line;
+    if (--count === 0) return;
+  }
+}
+
+const modules = manifest.modules.map(({ name, contentType }) => ({
+  type: TYPES[contentType],
+  path: path.join(module, name),
+}));
+// The main module has to be the first.
+modules.sort((a, b) => b.path.endsWith(manifest.mainModule) - a.path.endsWith(manifest.mainModule));
+
+const bound = manifest.durableObjects.map(({ binding, className }) => [
+  binding,
+  { className, useSQLite: true },
+]);
+const begin = performance.now();
+const edge = new Miniflare({
+  modules,
+  modulesRoot: module,
+  compatibilityDate: manifest.compatibilityDate,
+  compatibilityFlags: manifest.compatibilityFlags,
+  bindings,
+  durableObjects: objects ? Object.fromEntries(bound) : {},
+  kvNamespaces: kv ? ["LLM_ROUTER_CONFIG_KV"] : [],
+  inspectorPort: inspect ? 0 : undefined,
+  host: "127.0.0.1",
+  port: 0,
+  cf: false,
+  log: new Log(LogLevel.NONE),
+  handleRuntimeStdio: (out, err) => {
+    for (const stream of [out, err]) {
+      readline.createInterface({ input: stream }).on("line", (line) => console.log(line));
+    }
+  },
+});
+const url = await edge.ready;
+if (kv) {
+  const namespace = await edge.getKVNamespace("LLM_ROUTER_CONFIG_KV");
+  for (const [key, value] of Object.entries(kv)) await namespace.put(key, value);
+}
+if (inspect) console.log(`inspector on ${await edge.getInspectorURL()}`);
+console.log(`started in ${Math.round(performance.now() - begin)} ms`);
+console.log(`listening on http://${url.host}`);
+process.stdin.on("close", async () => {
+  await edge.dispose();
+  process.exit(0);
+});
+process.stdin.resume();

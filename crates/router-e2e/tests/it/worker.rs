@@ -1,0 +1,198 @@
+//! The Worker in workerd, where it is not merely the native server elsewhere (for that see
+//! `parity`): its settings, its lock, streams as they come, clients that leave, official SDKs.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use router_demo::{At, Fault, Script};
+use router_e2e::http::{Exchange, get, send};
+use router_e2e::{Edge, Provider, sdk};
+use serde_json::{Value, json};
+
+use crate::common::{ALL, JSON, Speaks};
+
+/// The key of the SDKs' scripts.
+const KEY: (&str, &str) = ("x-api-key", "unused");
+
+fn config(provider: &Provider, models: &[&str]) -> Result<Value> {
+    let mut config = provider.config(models)?;
+    config["masterKey"] = json!(KEY.1);
+    Ok(config)
+}
+
+fn chat(edge: &Edge, key: &str, model: &str) -> Result<router_e2e::http::Answer> {
+    let body = Speaks::Chat.request(model, false).to_string();
+    let path = Speaks::Chat.path(model, false);
+    send(edge.address(), "POST", &path, &[JSON, ("x-api-key", key)], body.as_bytes())
+}
+
+#[test]
+fn without_a_key_it_serves_nobody_and_says_why() -> Result<()> {
+    let provider = Provider::start()?;
+    let mut config = provider.config(&[])?;
+    config["server"] = json!({"requireAuth": false});
+    let edge = Edge::start(&config)?;
+    assert_eq!(get(edge.address(), "/health")?.status, 200);
+    for path in ["/ready", "/v1/models", "/"] {
+        let answer = get(edge.address(), path)?;
+        assert_eq!(answer.status, 503, "{path}: {}", answer.text());
+        assert!(answer.text().contains("LLM_ROUTER_MASTER_KEY"), "{path}: {}", answer.text());
+    }
+    let answer = chat(&edge, "", "demo/demo-chat")?;
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert!(provider.demo().requests().is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_config_comes_in_one_secret_in_several_or_from_kv() -> Result<()> {
+    let provider = Provider::start()?;
+    let text = config(&provider, &[])?.to_string();
+    let half = text.floor_char_boundary(text.len() / 2);
+    let (first, second) = text.split_at(half);
+    for options in [
+        json!({"bindings": {"ROUTE_CONFIG_JSON": text}}),
+        json!({"bindings": {"LLM_ROUTER_JSON": text}}),
+        json!({"bindings": {"LLM_ROUTER_CONFIG_JSON_1": first, "LLM_ROUTER_CONFIG_JSON_2": second}}),
+        json!({"bindings": {}, "kv": {"llm-router.json": text}}),
+        json!({"bindings": {"LLM_ROUTER_CONFIG_KV_KEY": "mine"}, "kv": {"mine": text}}),
+    ] {
+        let edge = Edge::start_with(&options)?;
+        let answer = chat(&edge, KEY.1, "demo/demo-chat")?;
+        assert_eq!(answer.status, 200, "{options}: {}", answer.text());
+    }
+    Ok(())
+}
+
+#[test]
+fn secrets_come_from_bindings_and_the_master_key_outweighs_the_configs() -> Result<()> {
+    let provider = Provider::start()?;
+    let mut config = config(&provider, &[])?;
+    config["providers"][0]["apiKey"] = json!("env:PROVIDER_KEY");
+    let edge = Edge::start_with(&json!({"objects": true, "bindings": {
+        "LLM_ROUTER_CONFIG_JSON": config.to_string(),
+        "PROVIDER_KEY": router_e2e::provider::KEY,
+        "LLM_ROUTER_MASTER_KEY": "another-key",
+    }}))?;
+    assert_eq!(chat(&edge, KEY.1, "demo/demo-chat")?.status, 401);
+    let answer = chat(&edge, "another-key", "demo/demo-chat")?;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    Ok(())
+}
+
+#[test]
+fn a_config_that_cannot_be_used_is_said_in_the_log_and_serves_nobody() -> Result<()> {
+    let bindings = json!({"LLM_ROUTER_CONFIG_JSON": "{\"providers\": 7}"});
+    let mut edge = Edge::start_with(&json!({ "bindings": bindings }))?;
+    assert_eq!(get(edge.address(), "/health")?.status, 200);
+    assert_eq!(chat(&edge, "any", "a/b")?.status, 503);
+    edge.wait_for_log("the config cannot be used")?;
+    Ok(())
+}
+
+#[test]
+fn without_the_namespace_limits_are_the_isolates_and_it_says_so() -> Result<()> {
+    let provider = Provider::start()?;
+    let mut config = config(&provider, &[])?;
+    config["server"] = json!({"debug": true});
+    config["providers"][0]["rateLimits"] =
+        json!([{"id": "day", "models": "all", "requests": 2, "window": {"unit": "month"}}]);
+    for has_objects in [false, true] {
+        let edge = Edge::start_with(&json!({
+            "bindings": {"LLM_ROUTER_CONFIG_JSON": config.to_string()},
+            "objects": has_objects,
+        }))?;
+        let ready = get(edge.address(), "/ready")?;
+        assert_eq!(ready.status, 200);
+        assert_eq!(ready.text().contains("PROVIDERS"), !has_objects, "{}", ready.text());
+        let answer = chat(&edge, KEY.1, "demo/demo-chat")?;
+        assert_eq!(answer.header("x-llm-router-state").is_some(), !has_objects);
+        assert_eq!(chat(&edge, KEY.1, "demo/demo-chat")?.status, 200);
+        assert_eq!(chat(&edge, KEY.1, "demo/demo-chat")?.status, 429, "objects: {has_objects}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_stream_reaches_the_client_as_it_comes() -> Result<()> {
+    let provider = Provider::start()?;
+    let edge = Edge::start(&config(&provider, &["demo-slow-40"])?)?;
+    for speaks in ALL {
+        let body = speaks.request("demo/demo-slow-40", true).to_string();
+        let path = speaks.path("demo/demo-slow-40", true);
+        let begun = Instant::now();
+        let headers = [JSON, KEY];
+        let mut exchange =
+            Exchange::open(edge.address(), "POST", &path, &headers, body.as_bytes())?;
+        assert_eq!(exchange.head()?.status, 200);
+        let mut times = Vec::new();
+        while let Some(line) = exchange.line()? {
+            if line.starts_with("data:") {
+                times.push(begun.elapsed());
+            }
+        }
+        let (first, last) = (times[0], times[times.len() - 1]);
+        assert!(first + Duration::from_millis(80) < last, "{path}: {times:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_client_that_leaves_cancels_the_upstream_and_gives_its_place_back() -> Result<()> {
+    let provider = Provider::start()?;
+    let mut config = config(&provider, &["m"])?;
+    config["providers"][0]["rateLimits"] = json!([{"id": "one", "models": "all", "concurrent": 1}]);
+    let edge = Edge::start(&config)?;
+    for fault in [Fault::BlackHole, Fault::Stall(At::AfterOutput)] {
+        provider.demo().reset();
+        provider.demo().script("m", Script::always(fault.clone()));
+        let (body, path) =
+            (Speaks::Chat.request("demo/m", true), Speaks::Chat.path("demo/m", true));
+        let text = body.to_string();
+        let mut exchange =
+            Exchange::open(edge.address(), "POST", &path, &[JSON, KEY], text.as_bytes())?;
+        if fault == Fault::BlackHole {
+            wait_for(|| !provider.demo().requests().is_empty())?;
+        } else {
+            assert_eq!(exchange.head()?.status, 200);
+        }
+        drop(exchange);
+        wait_for(|| provider.demo().requests().iter().any(|record| record.aborted.is_some()))
+            .with_context(|| format!("{fault:?} was not cancelled"))?;
+        provider.demo().script("m", Script::default());
+        wait_for(|| chat(&edge, KEY.1, "demo/m").is_ok_and(|answer| answer.status == 200))
+            .with_context(|| format!("{fault:?}: its place was not given back"))?;
+    }
+    Ok(())
+}
+
+fn wait_for(is: impl Fn() -> bool) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !is() {
+        if deadline < Instant::now() {
+            bail!("it never happened");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+fn judge(script: &str) -> Result<()> {
+    let provider = Provider::start()?;
+    let numbered =
+        ["demo-cut-4", "demo-cut-5", "demo-cut-6", "demo-error-500", "demo-rate-limit-0"];
+    let more = ["demo-reset-body-4", "demo-reset-body-5", "demo-slow-50"];
+    let edge = Edge::start(&config(&provider, &[numbered.as_slice(), &more].concat())?)?;
+    sdk::run(script, &edge.url(""))
+}
+
+#[test]
+fn openai_for_python_works() -> Result<()> {
+    judge("openai_chat.py")?;
+    judge("openai_responses.py")
+}
+
+#[test]
+fn anthropic_for_python_works() -> Result<()> {
+    judge("anthropic_messages.py")
+}
