@@ -21,7 +21,9 @@ impl Payload {
         }
         let rest: Vec<Bytes> = pieces.collect();
         if let (false, Some(last)) = (rest.is_empty(), payload.parts.last_mut()) {
-            *last = [&[last.clone()], rest.as_slice()].concat().concat().into();
+            let mut joined = last.to_vec();
+            rest.iter().for_each(|piece| joined.extend_from_slice(piece));
+            *last = joined.into();
         }
         payload
     }

@@ -1,5 +1,5 @@
 use router_core::bucket::Tokens;
-use router_core::catalog::{Bucket, Credential, Model, Provider};
+use router_core::catalog::{Bucket, BucketModels, Credential, Model, Provider, Window, WindowUnit};
 use router_core::state::{Call, Refused};
 use router_wire::Dialect;
 
@@ -13,10 +13,24 @@ fn catalog(concurrent: Option<u64>, requests: Option<u64>) -> Catalog {
         models: vec![Model { id: "m".to_owned(), ..Model::default() }],
         dialects: vec![Dialect::OpenaiChat],
         credentials: vec![Credential { label: "k".to_owned(), weight: 1.0 }],
-        buckets: vec![Bucket { id: "b".to_owned(), concurrent, requests, ..Bucket::default() }],
+        buckets: vec![bucket(concurrent, requests)],
         ..Provider::default()
     };
     Catalog { providers: vec![provider], ..Catalog::default() }
+}
+
+fn bucket(concurrent: Option<u64>, requests: Option<u64>) -> Bucket {
+    Bucket {
+        id: "b".to_owned(),
+        models: BucketModels::All,
+        per_credential: false,
+        window: Window { unit: WindowUnit::Month, size: 1, time_zone: None },
+        requests,
+        tokens: None,
+        input_tokens: None,
+        output_tokens: None,
+        concurrent,
+    }
 }
 
 fn owner(catalog: &Catalog) -> Owner {
