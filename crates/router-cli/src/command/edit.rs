@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Read};
 
+use clap::builder::styling::Style;
 use router_config::edit::Document;
-use router_config::{Diagnostic, render};
+use router_config::render;
 use router_operator::change::Change;
 use router_operator::file::{ConfigFile, Saved};
 use router_operator::operate::Done;
@@ -63,10 +64,12 @@ pub(crate) fn outcome(done: &Done, saved: &Saved, dry_run: bool) -> Outcome {
     for each in &notes {
         let _ = write!(text, "\n{} {each}", styled(WARN, "note:"));
     }
-    for (title, list) in [("warning", &saved.warnings), ("still wrong", &saved.remaining)] {
-        if !list.is_empty() {
-            let _ = write!(text, "\n{}\n{}", styled(WARN, format!("{title}:")), rendered(list));
-        }
+    if !saved.warnings.is_empty() {
+        let _ = write!(text, "\n{}", render(&saved.warnings).trim_end());
+    }
+    if !saved.remaining.is_empty() {
+        let remaining = render(&saved.remaining);
+        let _ = write!(text, "\n{}\n{}", styled(WARN, "still wrong:"), remaining.trim_end());
     }
     if let Some(backup) = &saved.backup {
         let backup = format!("before: {} (`llm-router config undo`)", backup.display());
@@ -87,10 +90,6 @@ pub(crate) fn outcome(done: &Done, saved: &Saved, dry_run: bool) -> Outcome {
     Outcome::new(text, value)
 }
 
-fn rendered(list: &[Diagnostic]) -> String {
-    render(list).trim_end().to_owned()
-}
-
 fn shown(change: &Change) -> String {
     let path = &change.path;
     match (&change.before, &change.after) {
@@ -104,16 +103,34 @@ fn shown(change: &Change) -> String {
     }
 }
 
-/// A value that came or went, over several lines if it is large.
-fn block(mark: char, path: &str, value: &Value, style: clap::builder::styling::Style) -> String {
-    let line = value.to_string();
-    if line.chars().count() <= LINE_CHARS_MAX {
-        return styled(style, format!("  {mark} {path}: {line}"));
-    }
-    let lines = format!("{path}: {value:#}");
+/// A value that came or went.
+fn block(mark: char, path: &str, value: &Value, style: Style) -> String {
+    let lines = format!("{path}: {}", pretty(value, 0));
     let lines: Vec<String> =
         lines.lines().map(|line| styled(style, format!("  {mark} {line}"))).collect();
     lines.join("\n")
+}
+
+/// JSON in which what fits on one line stays on it.
+fn pretty(value: &Value, indent: usize) -> String {
+    let line = value.to_string();
+    let pad = " ".repeat(indent);
+    let wrap = |open: char, parts: Vec<String>, close: char| {
+        format!("{open}\n{pad}  {}\n{pad}{close}", parts.join(&format!(",\n{pad}  ")))
+    };
+    let inner = indent.saturating_add(2);
+    match value {
+        _ if line.chars().count().saturating_add(indent) <= LINE_CHARS_MAX => line,
+        Value::Object(members) => {
+            let each = members.iter();
+            let each = each.map(|(key, value)| format!("\"{key}\": {}", pretty(value, inner)));
+            wrap('{', each.collect(), '}')
+        }
+        Value::Array(items) => {
+            wrap('[', items.iter().map(|item| pretty(item, inner)).collect(), ']')
+        }
+        _ => line,
+    }
 }
 
 /// A secret as a flag gives it: `-` reads standard input, in a terminal without showing it.

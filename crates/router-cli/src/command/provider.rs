@@ -59,11 +59,11 @@ fn add(cx: &Cx, flags: &ProviderAdd) -> Result<Outcome, Failure> {
     let fields = fields(cx, &flags.fields)?;
     let preset = flags.preset.as_deref().map(presets::find).transpose()?;
     let template = preset.as_ref().map(|preset| preset.provider(flags.free_tier)).transpose()?;
-    let preset_id = preset.as_ref().filter(|_| flags.fields.name.is_none()).map(|it| it.id.as_str());
+    let preset_id =
+        preset.as_ref().filter(|_| flags.fields.name.is_none()).map(|it| it.id.as_str());
     let id = flags.id.as_deref().or(preset_id);
     apply(cx, flags.edit, |document| {
-        let done =
-            provider::put(document, id, &fields, Expect::New, &template.unwrap_or_default());
+        let done = provider::put(document, id, &fields, Expect::New, &template.unwrap_or_default());
         done.map_err(|failure| match &preset {
             Some(preset) => preset.explain(failure),
             None => failure,

@@ -28,7 +28,8 @@ pub(crate) fn run(cx: &Cx, flags: &Start) -> Result<Outcome, Failure> {
 
 async fn serve(cx: &Cx, flags: &Start) -> Result<Outcome, Failure> {
     // Registered before anything is announced, so that no signal meets the default action.
-    let mut signals = Signals::new().map_err(|error| Failure::failed(format!("no signals: {error}")))?;
+    let mut signals =
+        Signals::new().map_err(|error| Failure::failed(format!("no signals: {error}")))?;
     let demo = if flags.demo { Some(start_demo().await?) } else { None };
     let source = match &demo {
         Some(demo) => Source::Text(router_demo::demo_config_json(&demo.url(), DEMO_KEY)),
@@ -210,7 +211,6 @@ fn in_use(message: String, address: SocketAddr, error: &io::Error, setting: &str
         address.port()
     ))
 }
-
 
 fn log_to_stderr(flags: &Start) -> Result<(), Failure> {
     use tracing_subscriber::EnvFilter;

@@ -18,7 +18,15 @@ pub(super) struct Checked {
 
 /// Compares the problems before and after; a new error is refused.
 pub(super) fn check(before: &str, after: &str, lookup: &dyn Lookup) -> Result<Checked, Failure> {
-    let (old, new) = (load(before, lookup), load(after, lookup));
+    let (old, mut new) = (load(before, lookup), load(after, lookup));
+    // A secret that is missing here may be there where the router runs.
+    let assumed = load(after, &Assumed(lookup));
+    let is_certain = |each: &Diagnostic| assumed.diagnostics.iter().any(|other| other == each);
+    for diagnostic in &mut new.diagnostics {
+        if !is_certain(diagnostic) {
+            diagnostic.severity = Severity::Warning;
+        }
+    }
     let mut known: Vec<String> = old.diagnostics.iter().map(same).collect();
     let (mut added, mut remaining) = (Vec::new(), Vec::new());
     for diagnostic in new.diagnostics {
@@ -52,6 +60,27 @@ pub(super) fn check(before: &str, after: &str, lookup: &dyn Lookup) -> Result<Ch
     Ok(Checked { remaining, warnings: added, notes })
 }
 
+/// Finds every secret that a config refers to.
+struct Assumed<'a>(&'a dyn Lookup);
+
+/// What a secret that is not there is taken for.
+const ASSUMED: &str = "assumed";
+
+impl Lookup for Assumed<'_> {
+    fn var(&self, name: &str) -> Option<String> {
+        let is_setting = name.starts_with("LLM_ROUTER_");
+        self.0.var(name).or_else(|| (!is_setting).then(|| ASSUMED.to_owned()))
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        self.0.file(path).or_else(|_| Ok(ASSUMED.to_owned()))
+    }
+
+    fn keychain(&self, name: &str) -> Result<String, String> {
+        self.0.keychain(name).or_else(|_| Ok(ASSUMED.to_owned()))
+    }
+}
+
 /// What makes two problems the same although something moved in the document.
 fn same(diagnostic: &Diagnostic) -> String {
     let mut is_index = false;
@@ -63,5 +92,5 @@ fn same(diagnostic: &Diagnostic) -> String {
         }
         false
     });
-    format!("{} {} {}", diagnostic.severity, path.collect::<String>(), diagnostic.message)
+    format!("{} {}", path.collect::<String>(), diagnostic.message)
 }
