@@ -1,28 +1,77 @@
-//! The command line, as typed.
+//! The command line, as typed: one file per group of commands.
 
-use std::net::IpAddr;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use operate::{Explain, Simulate};
+pub(crate) use completions::{Completions, Man};
+pub(crate) use look::{Explain, Records, RecordsCommand, RecordsExport, Simulate};
+pub(crate) use start::Start;
 
-mod operate;
+mod completions;
+pub(crate) mod config;
+pub(crate) mod edit;
+pub(crate) mod import;
+mod look;
+pub(crate) mod provider;
+mod start;
 
 /// One address for many LLM providers.
 #[derive(Debug, Parser)]
-#[command(name = "llm-router", version, arg_required_else_help = true)]
+#[command(name = "llm-router", version, args_override_self = true, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed or refused, 2 bad input, 3 the config has \
+errors, 4 cannot reach, 130 interrupted.";
+
+/// Flags of every command.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The config file [default: LLM_ROUTER_CONFIG, else ~/.llm-router.json].
+    #[arg(long, global = true, alias = "configPath", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print one JSON document: the answer, or `{"error": …}`.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Answer every question with yes.
+    #[arg(long, short, global = true)]
+    pub(crate) yes: bool,
+    /// Ask nothing, even in a terminal.
+    #[arg(long, global = true, alias = "noInput")]
+    pub(crate) no_input: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the router until it is told to stop.
     Start(Start),
+    /// Show what the config holds, with secrets masked.
+    List,
+    /// Add, change and remove providers.
+    Provider(Box<provider::Provider>),
+    /// Add, change and remove models.
+    Model(edit::Model),
+    /// Add, change and remove aliases.
+    Alias(edit::Alias),
+    /// Add, change and remove buckets: caps on the use of a provider.
+    Limit(edit::Limit),
+    /// The master key: what clients present.
+    Key(edit::Key),
+    /// The default model: what a request without a model means.
+    Default(edit::DefaultModel),
+    /// The config file as a whole, and the older program's operations.
+    Config(Box<config::Config>),
+    /// Take over the settings of another program.
+    Import(import::Import),
     /// Check a config file and report every problem in it.
-    Validate(Validate),
+    Validate,
     /// Print the JSON Schema of the config file.
     Schema,
     /// Say where a request would go now, and why.
@@ -31,118 +80,52 @@ pub(crate) enum Command {
     Simulate(Simulate),
     /// Read the records of finished exchanges. They hold no prompt and no answer.
     Records(Records),
+    /// Print what makes a shell complete the commands.
+    Completions(Completions),
+    /// Print the manual page of the program or of a command.
+    Man(Man),
 }
 
-#[derive(Args, Debug)]
-pub(crate) struct Records {
-    #[command(subcommand)]
-    pub(crate) command: RecordsCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum RecordsCommand {
-    /// Print them as JSON lines, oldest first.
-    Export(RecordsExport),
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct RecordsExport {
-    #[command(flatten)]
-    pub(crate) config: ConfigPath,
-    /// The file of records [default: the one the config names].
-    #[arg(long, value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
-    /// Only exchanges since then: a moment such as `2026-03-01T12:00:00Z`, or how long ago, such
-    /// as `90m`, `12h` or `7d`.
-    #[arg(long, value_name = "WHEN")]
-    pub(crate) since: Option<String>,
-    /// Only the latest so many.
-    #[arg(long, value_name = "COUNT")]
-    pub(crate) limit: Option<u64>,
-}
-
-/// Flags of `start`. What is not given comes from the environment, then from the config file.
-#[derive(Args, Debug)]
-pub(crate) struct Start {
-    #[command(flatten)]
-    pub(crate) config: ConfigPath,
-    /// Address to listen on [default: 127.0.0.1].
-    #[arg(long, env = "LLM_ROUTER_HOST", value_name = "ADDRESS", value_parser = host)]
-    pub(crate) host: Option<IpAddr>,
-    /// Port to listen on; 0 picks a free one [default: 8787].
-    #[arg(long, env = "LLM_ROUTER_PORT")]
-    pub(crate) port: Option<u16>,
-    /// Apply changes of the config file while running [default: true].
-    #[arg(long, alias = "watchConfig", env = "LLM_ROUTER_WATCH_CONFIG", value_name = "BOOL",
-          num_args = 0..=1, default_missing_value = "true", value_parser = boolean)]
-    pub(crate) watch_config: Option<bool>,
-    /// Accept only clients that present the master key.
-    #[arg(long, alias = "requireAuth", env = "LLM_ROUTER_REQUIRE_AUTH", value_name = "BOOL",
-          num_args = 0..=1, default_missing_value = "true", value_parser = boolean)]
-    pub(crate) require_auth: Option<bool>,
-    /// Serve other machines although no master key is configured: anyone who can reach the
-    /// address spends on your accounts.
-    #[arg(long)]
-    pub(crate) allow_unauthenticated: bool,
-    /// Run with the built-in demo provider instead of a config file. Nothing leaves this machine.
-    #[arg(long, conflicts_with = "path")]
-    pub(crate) demo: bool,
-    /// How much to log: error, warn, info, debug, trace, or a tracing filter.
-    #[arg(long, env = "LLM_ROUTER_LOG", value_name = "LEVEL", default_value = "info")]
-    pub(crate) log: String,
-    /// How to log: `text` for people, `json` for programs.
-    #[arg(long, env = "LLM_ROUTER_LOG_FORMAT", value_name = "FORMAT", default_value = "text",
-          value_parser = ["text", "json"])]
-    pub(crate) log_format: String,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct Validate {
-    #[command(flatten)]
-    pub(crate) config: ConfigPath,
-    /// Print the report as JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// Which config file.
-#[derive(Args, Debug)]
-pub(crate) struct ConfigPath {
-    /// The config file [default: .llm-router.json in the home directory].
-    #[arg(
-        long = "config",
-        id = "path",
-        alias = "configPath",
-        env = "LLM_ROUTER_CONFIG",
-        value_name = "FILE"
-    )]
-    pub(crate) path: Option<PathBuf>,
-}
-
-impl ConfigPath {
-    /// The file to read; `None` if there is no home directory to look in.
-    pub(crate) fn resolve(&self) -> Option<PathBuf> {
-        let default = || std::env::home_dir().map(|home| home.join(".llm-router.json"));
-        self.path.clone().filter(|path| !path.as_os_str().is_empty()).or_else(default)
+/// What was typed, with what the older program understood in another order brought into ours.
+pub(crate) fn typed(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    // Its module's name could stand before a command.
+    if arguments.get(1).is_some_and(|first| first == "router") {
+        arguments.remove(1);
     }
+    let is_operation = arguments.iter().skip(1).any(|each| {
+        let text = each.to_string_lossy();
+        let name = text.split('=').next().unwrap_or_default();
+        matches!(name, "--operation" | "--op")
+    });
+    let first = arguments.get(1).map(|first| first.to_string_lossy().into_owned());
+    match first.as_deref() {
+        // `setup` was another name of `config`.
+        Some("setup") if is_operation => {
+            if let Some(command) = arguments.get_mut(1) {
+                *command = "config".into();
+            }
+        }
+        // Without a command, `config` was meant.
+        Some(flag) if is_operation && flag.starts_with('-') => {
+            arguments.insert(1, "config".into());
+        }
+        _ => {}
+    }
+    arguments
+}
+
+/// Reads the command line.
+pub(crate) fn parse(typed: &[OsString]) -> Result<Arguments, clap::Error> {
+    Arguments::try_parse_from(typed)
 }
 
 /// The spellings of yes and no that the documented flags and variables accept.
-fn boolean(text: &str) -> Result<bool, String> {
+pub(crate) fn boolean(text: &str) -> Result<bool, String> {
     match text.trim().to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "y" | "on" => Ok(true),
         "0" | "false" | "no" | "n" | "off" => Ok(false),
         _ => Err("expected true or false".to_owned()),
     }
-}
-
-/// An IP address, or `localhost`.
-fn host(text: &str) -> Result<IpAddr, String> {
-    if text.eq_ignore_ascii_case("localhost") {
-        return Ok(IpAddr::from([127, 0, 0, 1]));
-    }
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-    bare.parse().map_err(|_| "expected an IP address or localhost".to_owned())
 }
 
 #[cfg(test)]
@@ -152,7 +135,7 @@ mod tests {
     fn start(flags: &[&str]) -> Result<Start, clap::Error> {
         let line = ["llm-router", "start"].iter().chain(flags);
         Arguments::try_parse_from(line).map(|arguments| match arguments.command {
-            Command::Start(start) => start,
+            Some(Command::Start(start)) => start,
             other => panic!("{other:?} is not start"),
         })
     }
@@ -172,6 +155,16 @@ mod tests {
         assert_eq!(start(&["--require-auth=0"]).unwrap().require_auth, Some(false));
         assert_eq!(start(&[]).unwrap().require_auth, None);
         assert_eq!(start(&["--host", "localhost"]).unwrap().host, Some([127, 0, 0, 1].into()));
+    }
+
+    #[test]
+    fn a_global_flag_may_stand_on_either_side_of_the_command() {
+        for line in [["x", "--json", "validate"], ["x", "validate", "--json"]] {
+            assert!(Arguments::try_parse_from(line).unwrap().global.json);
+        }
+        let line = ["x", "--configPath=a", "validate", "--config=b"];
+        let config = Arguments::try_parse_from(line).unwrap().global.config;
+        assert_eq!(config, Some("b".into()), "the last one counts");
     }
 
     #[test]

@@ -1,25 +1,53 @@
 //! What the commands do: one file each.
 
-use crate::args::{Arguments, Command};
-use crate::exit::Failure;
+use crate::args::Command;
+use crate::cx::Cx;
+use crate::outcome::{Failure, Outcome};
 
+mod alias;
+mod completions;
+mod config;
+mod default;
+mod edit;
+mod editor;
 mod explain;
+mod import;
+mod key;
+mod limit;
+mod list;
+mod model;
+mod overview;
+mod provider;
 mod records;
 mod simulate;
 mod start;
 mod validate;
 
 /// Runs the command that was typed.
-pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
-    match arguments.command {
-        Command::Start(flags) => start::run(&flags),
-        Command::Validate(flags) => validate::run(&flags),
-        Command::Explain(flags) => explain::run(flags),
-        Command::Simulate(flags) => simulate::run(&flags),
-        Command::Records(flags) => records::run(&flags),
+pub(crate) fn run(cx: &Cx, command: Option<Command>) -> Result<Outcome, Failure> {
+    let Some(command) = command else {
+        return if cx.is_terminal { overview::run(cx) } else { list::run(cx) };
+    };
+    match command {
+        Command::Start(flags) => start::run(cx, &flags),
+        Command::List => list::run(cx),
+        Command::Provider(flags) => provider::run(cx, flags.command),
+        Command::Model(flags) => model::run(cx, flags.command),
+        Command::Alias(flags) => alias::run(cx, flags.command),
+        Command::Limit(flags) => limit::run(cx, flags.command),
+        Command::Key(flags) => key::run(cx, flags.command),
+        Command::Default(flags) => default::run(cx, flags),
+        Command::Config(flags) => config::run(cx, *flags),
+        Command::Import(flags) => import::run(cx, &flags),
+        Command::Validate => validate::run(cx),
         Command::Schema => {
-            crate::output::result(&format!("{:#}", router_config::schema::json_schema()));
-            Ok(())
+            let schema = router_config::schema::json_schema();
+            Ok(Outcome::new(format!("{schema:#}"), schema))
         }
+        Command::Explain(flags) => explain::run(cx, flags),
+        Command::Simulate(flags) => simulate::run(cx, &flags),
+        Command::Records(flags) => records::run(cx, &flags),
+        Command::Completions(flags) => completions::run(&flags),
+        Command::Man(flags) => completions::man(&flags),
     }
 }

@@ -2,13 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 mod args;
 mod command;
-mod exit;
+mod cx;
 mod holder;
 mod operator;
+mod outcome;
 mod output;
 
 /// Without huge pages, which would double the memory of an idle router. Bodies of 200 KB come and go with every request; glibc's allocator maps and unmaps each.
@@ -16,12 +15,12 @@ mod output;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let arguments = match args::Arguments::try_parse() {
+    let typed = args::typed(std::env::args_os().collect());
+    let arguments = match args::parse(&typed) {
         Ok(arguments) => arguments,
-        Err(error) => return output::usage(&error),
+        Err(error) => return output::usage(&error, &typed),
     };
-    match command::run(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => output::failure(&failure),
-    }
+    let cx = cx::Cx::new(arguments.global);
+    let ended = command::run(&cx, arguments.command);
+    output::end(ended, cx.json)
 }

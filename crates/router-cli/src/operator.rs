@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use router_config::{Admin, Secret};
 
-use crate::exit::{Failure, Kind};
+use crate::outcome::{Failure, Kind};
 
 /// How long a router may take to accept; it is on this machine.
 const CONNECT_MAX: Duration = Duration::from_millis(500);

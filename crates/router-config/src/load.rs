@@ -44,6 +44,20 @@ pub fn load(text: &str, lookup: &dyn Lookup) -> Loaded {
     if loaded.has_errors() { Loaded { config: None, ..loaded } } else { loaded }
 }
 
+impl File {
+    /// Reads a document as it is written, whether or not it makes sense as a whole.
+    pub fn parse(text: &str) -> Result<Self, Box<Diagnostic>> {
+        let source = Source::new(text);
+        let root = json::parse(&source)?;
+        Ok(Self::read(&root, &mut Context::new(&source)).unwrap_or_default())
+    }
+
+    /// The version the document says, or else implies by what it uses.
+    pub fn stated_version(&self) -> u64 {
+        version(self, &mut Context::new(&Source::new("")))
+    }
+}
+
 /// The version a document says, or else implies by what it uses.
 pub(crate) fn version(file: &File, cx: &mut Context<'_>) -> u64 {
     let uses_version_2 = file.model_aliases.as_ref().is_some_and(|map| !map.0.is_empty())

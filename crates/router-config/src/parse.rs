@@ -59,16 +59,17 @@ pub fn window(text: &str) -> Result<Value, String> {
 
 /// Reads targets of an alias: JSON, or a list such as `a/m@2, b/n, other-alias`.
 ///
-/// A number behind the last `@` is a weight, and so is one behind the last `:` of an entry that
-/// has no `@`. The first of several entries for one target counts.
-pub fn targets(text: &str) -> Result<Vec<Value>, String> {
+/// A number behind the last `@`, or else behind the last `:`, is a weight, unless the entry as a
+/// whole `is_known` (`ollama/qwen2.5:7` may be a model) or what is before the `:` is not. The
+/// first of several entries for one target counts.
+pub fn targets(text: &str, is_known: &dyn Fn(&str) -> bool) -> Result<Vec<Value>, String> {
     let entries = if text.trim_start().starts_with(['[', '{']) {
         match json(text).map_err(|error| error.to_string())? {
             Value::Array(items) => items,
             single => vec![single],
         }
     } else {
-        list(text).iter().map(|entry| target(entry)).collect()
+        list(text).iter().map(|entry| target(entry, is_known)).collect()
     };
     let mut out: Vec<Value> = Vec::new();
     for entry in entries {
@@ -82,7 +83,8 @@ pub fn targets(text: &str) -> Result<Vec<Value>, String> {
     Ok(out)
 }
 
-fn target_name(entry: &Value) -> Option<&str> {
+/// What a target of an alias names.
+pub fn target_name(entry: &Value) -> Option<&str> {
     let text = match entry {
         Value::Object(_) => entry.get("ref").or_else(|| entry.get("target")),
         other => Some(other),
@@ -90,13 +92,15 @@ fn target_name(entry: &Value) -> Option<&str> {
     text.and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
-fn target(entry: &str) -> Value {
+fn target(entry: &str, is_known: &dyn Fn(&str) -> bool) -> Value {
     let weighted = |mark| {
         let (name, weight) = entry.rsplit_once(mark)?;
         let weight: serde_json::Number = weight.parse().ok()?;
-        (!name.is_empty() && weight.as_f64()? > 0.0).then_some((name, weight))
+        let is_weight = !name.is_empty() && weight.as_f64()? > 0.0;
+        (is_weight && !is_known(entry)).then_some((name, weight))
     };
-    match weighted('@').or_else(|| weighted(':')) {
+    let by_colon = || weighted(':').filter(|(name, _)| is_known(name));
+    match weighted('@').or_else(by_colon) {
         None => entry.into(),
         Some((name, weight)) => {
             let members = [("ref", Value::from(name)), ("weight", weight.into())];
@@ -106,13 +110,69 @@ fn target(entry: &str) -> Value {
     }
 }
 
-/// Reads addresses as people paste them: with names before them (`baseUrl=`), without a scheme,
-/// glued together.
-pub fn endpoints(text: &str) -> Vec<String> {
-    let apart = text.replace("https://", " https://").replace("http://", " http://");
-    let mut out: Vec<String> = Vec::new();
-    for part in list(&apart) {
-        let part = part
+/// What was found in a text that people pasted.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Pasted {
+    /// What was understood, without repetitions.
+    pub found: Vec<String>,
+    /// What was not.
+    pub ignored: Vec<String>,
+}
+
+impl Pasted {
+    fn add(&mut self, item: &str) {
+        if !item.is_empty() && self.found.iter().all(|seen| seen != item) {
+            self.found.push(item.to_owned());
+        }
+    }
+}
+
+/// Reads names of models: a list, or the log of an older probe, from which the models are taken.
+///
+/// A format in brackets behind a name (`gpt-5[openai]`) is left out.
+pub fn models(text: &str) -> Pasted {
+    let mut out = Pasted::default();
+    let is_log = text.contains("[discover]") || text.contains("models=") || text.contains(" @ ");
+    for line in text.lines() {
+        let names = match line.split_once("models=") {
+            Some((_, names)) => names,
+            None if !is_log => line,
+            None => match model_of_log(line) {
+                Some(name) => name,
+                None if line.trim().is_empty() => continue,
+                None => {
+                    out.ignored.push(line.trim().to_owned());
+                    continue;
+                }
+            },
+        };
+        for name in list(names) {
+            let bare = name.split_once('[').map_or(name.as_str(), |(name, _)| name);
+            out.add(bare);
+        }
+    }
+    out
+}
+
+/// The model of a line such as `[discover] 3/8 gpt-5 on openai @ https://…: ok`.
+fn model_of_log(line: &str) -> Option<&str> {
+    let (before, _) = line.split_once(" @ ")?;
+    let (before, _) = before.rsplit_once(" on ")?;
+    before.split_whitespace().next_back()
+}
+
+/// Reads addresses as people paste them: with names before them (`baseUrl=`), without a scheme or
+/// with a broken one, glued together.
+pub fn endpoints(text: &str) -> Pasted {
+    let mut apart = text.to_owned();
+    for (broken, whole) in [("https//", "https://"), ("http//", "http://")] {
+        apart = apart.replace(broken, whole);
+    }
+    apart = apart.replace("https://", " https://").replace("http://", " http://");
+    let mut out = Pasted::default();
+    let mut words = list(&apart).into_iter().peekable();
+    while let Some(word) = words.next() {
+        let part = word
             .trim_end_matches(['.', '!', '>', '}', ')', ']', '"', '\''])
             .trim_start_matches(['<', '{']);
         let is_name =
@@ -121,15 +181,15 @@ pub fn endpoints(text: &str) -> Vec<String> {
             Some((name, rest)) if is_name(name) => rest,
             _ => part,
         };
-        let url = if part.starts_with("http://") || part.starts_with("https://") {
-            part.to_owned()
+        let follows_url = words.peek().is_some_and(|next| next.starts_with("http"));
+        if part.starts_with("http://") || part.starts_with("https://") {
+            out.add(part);
+        } else if part.starts_with("ttps://") || part.starts_with("ttp://") {
+            out.add(&format!("h{part}"));
         } else if is_domain(part) {
-            format!("https://{part}")
-        } else {
-            continue;
-        };
-        if !out.contains(&url) {
-            out.push(url);
+            out.add(&format!("https://{part}"));
+        } else if !(part.is_empty() || follows_url && part.ends_with(['=', ':'])) {
+            out.ignored.push(part.to_owned());
         }
     }
     out
@@ -181,9 +241,13 @@ mod tests {
     #[test]
     fn targets_are_read_with_their_weights() {
         let both = json!([{ "ref": "a/m", "weight": 2 }, "b/n", { "ref": "x", "weight": 0.5 }]);
+        let targets =
+            |text: &str| targets(text, &|name| ["a/m", "b/n", "x", "o/qwen2.5:7"].contains(&name));
         assert_eq!(targets("a/m@2, b/n; x:0.5 b/n").map(Value::from), Ok(both));
         assert_eq!(targets("a/m:latest").map(Value::from), Ok(json!(["a/m:latest"])));
         assert_eq!(targets("a/m@0").map(Value::from), Ok(json!(["a/m@0"])), "not a weight");
+        assert_eq!(targets("o/qwen2.5:7").map(Value::from), Ok(json!(["o/qwen2.5:7"])), "a tag");
+        assert_eq!(targets("o/other:7").map(Value::from), Ok(json!(["o/other:7"])), "a tag too");
         let text = r#"[{ "ref": "a/m", "weight": 3 }, "a/m", "b"]"#;
         let expect = json!([{ "ref": "a/m", "weight": 3 }, "b"]);
         assert_eq!(targets(text).map(Value::from), Ok(expect));
@@ -215,10 +279,35 @@ mod tests {
                 vec!["https://api.vendor.com/v1", "https://api.vendor.com:8443"],
             ),
             ("\"https://a.com\", (https://a.com).", vec!["https://a.com"]),
-            ("localhost 127.0.0.1 nothing http://localhost:8080", vec!["http://localhost:8080"]),
+            ("https//a.com ttps://b.com", vec!["https://a.com", "https://b.com"]),
+            ("http://host.example/v1", vec!["http://host.example/v1"]),
         ] {
-            assert_eq!(endpoints(text), expect, "{text}");
+            let read = endpoints(text);
+            assert_eq!((read.found, read.ignored), (texts(&expect), vec![]), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_no_address_is_told() {
+        let read = endpoints("localhost 127.0.0.1 nothing http://localhost:8080");
+        assert_eq!(read.found, ["http://localhost:8080"]);
+        assert_eq!(read.ignored, ["localhost", "127.0.0.1", "nothing"]);
+    }
+
+    #[test]
+    fn models_are_read_from_lists_and_from_logs() {
+        assert_eq!(
+            models("mistral, sonnet gpt-5[openai] @cf/meta/x").found,
+            ["mistral", "sonnet", "gpt-5", "@cf/meta/x"]
+        );
+        let log = "[discover] start\n[discover] 1/2 gpt-5 on openai @ https://a.com: ok\nmodels=a, b[claude]";
+        let read = models(log);
+        assert_eq!(read.found, ["gpt-5", "a", "b"]);
+        assert_eq!(read.ignored, ["[discover] start"]);
+    }
+
+    fn texts(list: &[&str]) -> Vec<String> {
+        list.iter().map(|text| (*text).to_owned()).collect()
     }
 
     #[test]

@@ -2,3 +2,14 @@
 //!
 //! The command line prints these results and a terminal interface shows them; neither holds logic
 //! of its own. Nothing here prints, asks or reads arguments.
+
+pub mod change;
+mod failure;
+pub mod file;
+pub mod import;
+pub mod mask;
+pub mod operate;
+pub mod presets;
+pub mod view;
+
+pub use failure::{Failure, Kind};

@@ -5,16 +5,16 @@ use router_server::explain::{Question, QuestionError, offline};
 use router_server::reload;
 use serde_json::{Value, json};
 
-use super::start::{config_failure, config_path};
+use super::start::config_failure;
 use crate::args::Explain;
-use crate::exit::{Failure, Kind};
+use crate::cx::Cx;
 use crate::operator::Operator;
+use crate::outcome::{Failure, Kind, Outcome};
 use crate::output;
 
 /// Asks the running router, or else answers from the config file with an empty state.
-pub(crate) fn run(flags: Explain) -> Result<(), Failure> {
-    let path = config_path(&flags.config)?;
-    let loaded = reload::load(&Source::File(path));
+pub(crate) fn run(cx: &Cx, flags: Explain) -> Result<Outcome, Failure> {
+    let loaded = reload::load(&Source::File(cx.config_path()?));
     let (config, ..) = loaded.map_err(|error| config_failure(&error))?;
     let question = Question {
         model: flags.model,
@@ -25,7 +25,7 @@ pub(crate) fn run(flags: Explain) -> Result<(), Failure> {
     };
     let admin = config.server.admin.as_ref().filter(|_| !flags.offline);
     if let Some(operator) = admin.and_then(Operator::connect) {
-        return ask(operator, &question, flags.json);
+        return ask(operator, &question, cx.json);
     }
     if !flags.offline {
         let why = if admin.is_some() {
@@ -40,22 +40,17 @@ pub(crate) fn run(flags: Explain) -> Result<(), Failure> {
             Failure::new(Kind::Input, error.to_string())
         }
     })?;
-    if flags.json {
-        output::result(&json!(explanation).to_string());
-    } else {
-        output::result(explanation.to_string().trim_end());
-    }
-    Ok(())
+    Ok(Outcome::new(explanation.to_string(), json!(explanation)))
 }
 
-fn ask(operator: Operator, question: &Question, as_json: bool) -> Result<(), Failure> {
+fn ask(operator: Operator, question: &Question, as_json: bool) -> Result<Outcome, Failure> {
     let address = operator.address();
     let accept = if as_json { "application/json" } else { "text/plain" };
     let answer = operator.post("/admin/explain", accept, &json!(question).to_string())?;
     if answer.status == 200 {
         output::note(&format!("as the router at http://{address} sees it"));
-        output::result(answer.body.trim_end());
-        return Ok(());
+        let value = serde_json::from_str(&answer.body).unwrap_or_default();
+        return Ok(Outcome::new(answer.body, value));
     }
     let said: Value = serde_json::from_str(&answer.body).unwrap_or_default();
     let message = said.pointer("/error/message").and_then(Value::as_str);

@@ -8,41 +8,43 @@ use router_core::time::UnixMs;
 use router_server::Source;
 use router_store::records::{ExportError, Filter, export};
 
-use super::start::{config_failure, config_path};
+use super::start::config_failure;
 use crate::args::{Records, RecordsCommand, RecordsExport};
-use crate::exit::{Failure, Kind};
+use crate::cx::Cx;
+use crate::outcome::{Failure, Kind, Outcome};
 
-pub(crate) fn run(flags: &Records) -> Result<(), Failure> {
+pub(crate) fn run(cx: &Cx, flags: &Records) -> Result<Outcome, Failure> {
     match &flags.command {
-        RecordsCommand::Export(flags) => print(flags),
+        RecordsCommand::Export(flags) => print(cx, flags),
     }
 }
 
-fn print(flags: &RecordsExport) -> Result<(), Failure> {
+fn print(cx: &Cx, flags: &RecordsExport) -> Result<Outcome, Failure> {
     let now = UnixMs(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0));
     let since = flags.since.as_deref().map(|text| since(text, now)).transpose()?;
-    let path = file(flags)?;
+    let path = file(cx, flags)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let exported = export(&path, &Filter { since, limit: flags.limit }, &mut out);
     let exported = exported.and_then(|_| out.flush().map_err(ExportError::from));
     match exported {
         // A reader that went away is no failure.
-        Err(ExportError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(ExportError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            Ok(Outcome::printed())
+        }
         Err(error @ ExportError::Missing) => {
             Err(Failure::new(Kind::Input, format!("{error}: {}", path.display()))
                 .hint("the router writes it when it runs; name another one with --file FILE"))
         }
         Err(error) => Err(Failure::new(Kind::Failed, format!("{error}: {}", path.display()))),
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(Outcome::printed()),
     }
 }
 
-fn file(flags: &RecordsExport) -> Result<PathBuf, Failure> {
+fn file(cx: &Cx, flags: &RecordsExport) -> Result<PathBuf, Failure> {
     if let Some(file) = &flags.file {
         return Ok(file.clone());
     }
-    let path = config_path(&flags.config)?;
-    let loaded = router_server::reload::load(&Source::File(path));
+    let loaded = router_server::reload::load(&Source::File(cx.config_path()?));
     let (config, ..) = loaded.map_err(|error| config_failure(&error))?;
     let home = std::env::home_dir();
     router_server::records_path(&config, home.as_deref()).ok_or_else(|| {

@@ -7,22 +7,23 @@ use std::sync::Arc;
 
 use router_core::catalog::Catalog;
 use router_core::simulate::{
-    Assumptions, Comparison, Load, Recorded, Report, as_recorded, generate, simulate,
+    Assumptions, Comparison, Load, Recorded, as_recorded, generate, simulate,
 };
 use router_server::{Source, reload};
 use serde_json::{Map, Value, json};
 
-use super::start::{config_failure, config_path};
+use super::start::config_failure;
 use crate::args::Simulate;
-use crate::exit::{Failure, Kind};
+use crate::cx::Cx;
+use crate::outcome::{Failure, Kind, Outcome};
 use crate::output;
 
 /// Records read at most: about a gigabyte of memory.
 const RECORDS_MAX: usize = 4_000_000;
 
 /// Replays the traffic against each config and prints the reports side by side.
-pub(crate) fn run(flags: &Simulate) -> Result<(), Failure> {
-    let path = config_path(&flags.config)?;
+pub(crate) fn run(cx: &Cx, flags: &Simulate) -> Result<Outcome, Failure> {
+    let path = cx.config_path()?;
     let catalog = catalog(path.clone())?;
     let records = match (&flags.records, flags.synthetic) {
         (Some(file), _) => read(file)?,
@@ -38,18 +39,10 @@ pub(crate) fn run(flags: &Simulate) -> Result<(), Failure> {
         reports.push((heading(other), simulate(Arc::new(against), &records, &assumed)));
     }
     reports.push((heading(&path), simulate(Arc::new(catalog), &records, &assumed)));
-    print(&reports, flags.json);
-    Ok(())
-}
-
-fn print(reports: &[(String, Report)], as_json: bool) {
-    if as_json {
-        let all = reports.iter().map(|(name, report)| (name.clone(), json!(report)));
-        output::result(&Value::Object(all.collect::<Map<_, _>>()).to_string());
-        return;
-    }
+    let all = reports.iter().map(|(name, report)| (name.clone(), json!(report)));
+    let value = Value::Object(all.collect::<Map<_, _>>());
     let reports: Vec<_> = reports.iter().map(|(name, report)| (name.as_str(), report)).collect();
-    output::result(Comparison(&reports).to_string().trim_end());
+    Ok(Outcome::new(Comparison(&reports).to_string(), value))
 }
 
 fn catalog(path: PathBuf) -> Result<Catalog, Failure> {

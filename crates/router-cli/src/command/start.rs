@@ -2,37 +2,42 @@
 
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use router_config::Config;
 use router_demo::Demo;
 use router_server::{ConfigError, Handle, Options, Server, Source, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::args::{ConfigPath, Start};
-use crate::exit::{Failure, Kind};
+use crate::args::Start;
+use crate::cx::Cx;
 use crate::holder;
+use crate::outcome::{Failure, Kind, Outcome};
 use crate::output;
 
 /// The demo provider's key. It guards nothing and is only there so that one is sent.
 const DEMO_KEY: &str = "demo-key";
 
 /// Starts the server and waits for its end.
-pub(crate) fn run(flags: &Start) -> Result<(), Failure> {
+pub(crate) fn run(cx: &Cx, flags: &Start) -> Result<Outcome, Failure> {
     log_to_stderr(flags)?;
     // Accepts, reloads and listens for signals; requests are served by the server's own threads.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| failed(format!("cannot start: {error}")))?;
-    runtime.block_on(serve(flags))
+    let runtime = runtime.map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+    runtime.block_on(serve(cx, flags))
 }
 
-async fn serve(flags: &Start) -> Result<(), Failure> {
+async fn serve(cx: &Cx, flags: &Start) -> Result<Outcome, Failure> {
     // Registered before anything is announced, so that no signal meets the default action.
-    let mut signals = Signals::new().map_err(|error| failed(format!("no signals: {error}")))?;
+    let mut signals =
+        Signals::new().map_err(|error| Failure::failed(format!("no signals: {error}")))?;
     let demo = if flags.demo { Some(start_demo().await?) } else { None };
     let source = match &demo {
         Some(demo) => Source::Text(router_demo::demo_config_json(&demo.url(), DEMO_KEY)),
-        None => Source::File(config_path(&flags.config)?),
+        None => Source::File(cx.config_path()?),
+    };
+    let source_name = match &source {
+        Source::File(path) => path.display().to_string(),
+        Source::Text(_) => "built-in demo, nothing leaves this machine".to_owned(),
     };
     let options = Options {
         source,
@@ -45,7 +50,7 @@ async fn serve(flags: &Start) -> Result<(), Failure> {
         home: if flags.demo { None } else { std::env::home_dir() },
     };
     let server = Server::bind(options).await.map_err(start_failure)?;
-    announce(&server, flags);
+    announce(&server, &source_name);
     let handle = server.handle();
     let cut_off = tokio::select! {
         cut_off = server.run() => cut_off,
@@ -59,7 +64,7 @@ async fn serve(flags: &Start) -> Result<(), Failure> {
     } else {
         output::note("stopped");
     }
-    Ok(())
+    Ok(Outcome::printed())
 }
 
 async fn start_demo() -> Result<Demo, Failure> {
@@ -67,7 +72,7 @@ async fn start_demo() -> Result<Demo, Failure> {
         router_demo::Options { key: Some(DEMO_KEY.to_owned()), ..router_demo::Options::default() };
     let address = SocketAddr::from(([127, 0, 0, 1], 0));
     let started = Demo::start(address, options).await;
-    started.map_err(|error| failed(format!("cannot start the demo provider: {error}")))
+    started.map_err(|error| Failure::failed(format!("cannot start the demo provider: {error}")))
 }
 
 /// The signals a server answers to.
@@ -109,17 +114,14 @@ impl Signals {
 }
 
 /// Says where the router is and what it serves. Keys are not shown, not even in part.
-fn announce(server: &Server, flags: &Start) {
+fn announce(server: &Server, source: &str) {
     let config = server.config();
     let base = format!("http://{}", reachable(server.address()));
     output::result(&format!("llm-router {} listening on {base}", env!("CARGO_PKG_VERSION")));
     output::result(&format!("  Anthropic clients: base URL {base}"));
     output::result(&format!("  OpenAI clients:    base URL {base}/v1"));
     output::result(&format!("  any dialect:       POST {base}/route"));
-    match (flags.demo, flags.config.resolve()) {
-        (false, Some(path)) => output::result(&format!("  config:            {}", path.display())),
-        _ => output::result("  config:            built-in demo, nothing leaves this machine"),
-    }
+    output::result(&format!("  config:            {source}"));
     if let Some(model) = &config.catalog.default_model {
         output::result(&format!("  default model:     {model}"));
     }
@@ -152,14 +154,6 @@ fn providers(config: &Config) -> String {
     let each = config.catalog.providers.iter();
     let each = each.map(|provider| format!("{} ({} models)", provider.id, provider.models.len()));
     each.collect::<Vec<_>>().join(", ")
-}
-
-/// The config file the flags and the environment name.
-pub(crate) fn config_path(flags: &ConfigPath) -> Result<PathBuf, Failure> {
-    flags.resolve().ok_or_else(|| {
-        Failure::new(Kind::Input, "there is no home directory to look for .llm-router.json in")
-            .hint("name a config file with --config FILE")
-    })
 }
 
 /// Why a config cannot be used, for a person.
@@ -200,13 +194,13 @@ fn start_failure(error: StartError) -> Failure {
         StartError::ListenAdmin { address, error } => {
             in_use(message, address, &error, "server.admin.port")
         }
-        StartError::Tls(_) => failed(message),
+        StartError::Tls(_) => Failure::failed(message),
     }
 }
 
 /// Why an address cannot be listened on; `setting` chooses another port.
 fn in_use(message: String, address: SocketAddr, error: &io::Error, setting: &str) -> Failure {
-    let failure = failed(message);
+    let failure = Failure::failed(message);
     if error.kind() != io::ErrorKind::AddrInUse {
         return failure;
     }
@@ -216,10 +210,6 @@ fn in_use(message: String, address: SocketAddr, error: &io::Error, setting: &str
         "port {} is held by {holder}; stop it, or choose another port with {setting}",
         address.port()
     ))
-}
-
-fn failed(message: impl Into<String>) -> Failure {
-    Failure::new(Kind::Failed, message)
 }
 
 fn log_to_stderr(flags: &Start) -> Result<(), Failure> {

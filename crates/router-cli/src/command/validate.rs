@@ -5,31 +5,27 @@ use router_secret::Host;
 use router_server::Source;
 use serde_json::json;
 
-use crate::args::Validate;
-use crate::exit::{Failure, Kind};
+use crate::cx::Cx;
+use crate::outcome::{Failure, Kind, Outcome};
 use crate::output;
 
 /// Reads and checks the file; changes nothing.
-pub(crate) fn run(flags: &Validate) -> Result<(), Failure> {
-    let path = super::start::config_path(&flags.config)?;
+pub(crate) fn run(cx: &Cx) -> Result<Outcome, Failure> {
+    let path = cx.config_path()?;
     let text = Source::File(path.clone()).read();
     let text = text.map_err(|error| super::start::config_failure(&error))?;
     let loaded = router_config::load(&text, &Host);
     let errors = loaded.diagnostics.iter().filter(|each| each.severity == Severity::Error).count();
     let warnings = loaded.diagnostics.len() - errors;
-    if flags.json {
-        let problems: Vec<_> = loaded.diagnostics.iter().map(problem).collect();
-        let report = json!({ "path": path, "valid": errors == 0, "problems": problems });
-        output::result(&report.to_string());
-    } else {
-        if !loaded.diagnostics.is_empty() {
-            output::note(router_config::render(&loaded.diagnostics).trim_end());
-        }
-        let verdict = if errors == 0 { "valid" } else { "not valid" };
-        let counts = format!("{errors} error(s), {warnings} warning(s)");
-        output::result(&format!("{}: {verdict}, {counts}", path.display()));
+    if !cx.json && !loaded.diagnostics.is_empty() {
+        output::note(router_config::render(&loaded.diagnostics).trim_end());
     }
-    if errors == 0 { Ok(()) } else { Err(Failure::new(Kind::Config, "the config is not valid")) }
+    let verdict = if errors == 0 { "valid" } else { "not valid" };
+    let text = format!("{}: {verdict}, {errors} error(s), {warnings} warning(s)", path.display());
+    let problems: Vec<_> = loaded.diagnostics.iter().map(problem).collect();
+    let report = json!({ "path": path, "valid": errors == 0, "problems": problems });
+    let outcome = Outcome::new(text, report);
+    Ok(if errors == 0 { outcome } else { outcome.bad_news(Kind::Config) })
 }
 
 fn problem(each: &Diagnostic) -> serde_json::Value {

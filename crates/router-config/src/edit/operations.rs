@@ -43,6 +43,19 @@ impl Document {
         Ok(Index::new(self)?.references())
     }
 
+    /// Every name a target or a fallback can have: aliases, then `provider/model`.
+    pub fn targets(&self) -> Result<Vec<String>, EditError> {
+        let index = Index::new(self)?;
+        let mut out: Vec<String> = index.aliases().into_iter().map(|(id, _)| id).collect();
+        for provider in index.providers() {
+            for model in index.models(&provider.path) {
+                let names = std::iter::once(&model.id).chain(&model.aliases);
+                out.extend(names.map(|name| format!("{}/{name}", provider.id)));
+            }
+        }
+        Ok(out)
+    }
+
     /// Where a provider stands.
     pub fn provider_path(&self, id: &str) -> Result<Path, EditError> {
         provider_at(&Index::new(self)?, id).map(|each| each.path)

@@ -1,15 +1,11 @@
-//! Flags of the commands that look into routing.
+//! Flags of the commands that look into routing and at what has happened.
 
 use std::path::PathBuf;
 
-use clap::Args;
-
-use super::ConfigPath;
+use clap::{Args, Subcommand};
 
 #[derive(Args, Debug)]
 pub(crate) struct Explain {
-    #[command(flatten)]
-    pub(crate) config: ConfigPath,
     /// The model as a client would name it; the default model if absent.
     #[arg(long, short)]
     pub(crate) model: Option<String>,
@@ -26,16 +22,11 @@ pub(crate) struct Explain {
     /// Explain from the config alone, even if a router is running.
     #[arg(long)]
     pub(crate) offline: bool,
-    /// Print the explanation as JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]
 #[command(group = clap::ArgGroup::new("traffic").required(true))]
 pub(crate) struct Simulate {
-    #[command(flatten)]
-    pub(crate) config: ConfigPath,
     /// Another config to set beside it, such as the one in use.
     #[arg(long, value_name = "FILE")]
     pub(crate) against: Option<PathBuf>,
@@ -57,7 +48,30 @@ pub(crate) struct Simulate {
     /// What chance is drawn from.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Print the reports as JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Records {
+    #[command(subcommand)]
+    pub(crate) command: RecordsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecordsCommand {
+    /// Print them as JSON lines, oldest first.
+    Export(RecordsExport),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RecordsExport {
+    /// The file of records [default: the one the config names].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Only exchanges since then: a moment such as `2026-03-01T12:00:00Z`, or how long ago, such
+    /// as `90m`, `12h` or `7d`.
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<String>,
+    /// Only the latest so many.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) limit: Option<u64>,
 }

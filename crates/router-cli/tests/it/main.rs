@@ -1,0 +1,8 @@
+//! The command as a process: files, exit codes, JSON.
+
+mod colours;
+mod common;
+mod files;
+mod input;
+mod json;
+mod quick;
