@@ -6,6 +6,7 @@ use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -49,18 +50,18 @@ impl Service<Uri> for Connect {
         Box::pin(async move {
             let Some(proxy) = proxy else {
                 let io = tcp.call(origin).await?;
-                return Ok(Stream { io, to_proxy: false });
+                return Ok(Stream::new(io, false));
             };
             if origin.scheme() == Some(&http::uri::Scheme::HTTP) {
                 let io = tcp.call(proxy.uri().clone()).await?;
-                return Ok(Stream { io, to_proxy: true });
+                return Ok(Stream::new(io, true));
             }
             let mut tunnel = Tunnel::new(proxy.uri().clone(), tcp);
             if let Some(auth) = proxy.basic_auth() {
                 tunnel = tunnel.with_auth(auth.clone());
             }
             let io = tunnel.call(origin).await?;
-            Ok(Stream { io, to_proxy: false })
+            Ok(Stream::new(io, false))
         })
     }
 }
@@ -120,16 +121,40 @@ where
 #[error("no connection within the connect timeout")]
 pub(crate) struct ConnectTimeout;
 
+/// How many answers a connection has brought.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answers(Arc<AtomicU64>);
+
+impl Answers {
+    /// One more.
+    pub(crate) fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether the connection worked before.
+    pub(crate) fn any(&self) -> bool {
+        0 < self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// An open connection.
 #[derive(Debug)]
 pub(crate) struct Stream {
     io: TokioIo<TcpStream>,
     to_proxy: bool,
+    answers: Answers,
+}
+
+impl Stream {
+    fn new(io: TokioIo<TcpStream>, to_proxy: bool) -> Self {
+        Self { io, to_proxy, answers: Answers::default() }
+    }
 }
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        self.io.inner().connected().proxy(self.to_proxy)
+        let connected = self.io.inner().connected().proxy(self.to_proxy);
+        connected.extra(self.answers.clone())
     }
 }
 

@@ -17,7 +17,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use crate::connect::{Connect, Timed};
+use crate::connect::{Answers, Connect, Timed};
 
 mod body;
 mod connect;
@@ -33,6 +33,8 @@ pub use hyper_util::client::legacy::Error;
 const IDLE_PER_HOST_MAX: usize = 256;
 /// How long an idle connection is kept. Below the 60 s after which common load balancers close.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+/// Kept connections that one request may find closed before that counts as a failure.
+const STALE_MAX: usize = 4;
 /// Interval of TCP keep-alive probes on long, silent streams.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 
@@ -61,6 +63,32 @@ pub enum ClientError {
     Tls(#[from] rustls::Error),
 }
 
+fn copy(request: &Request<OutboundBody>) -> Request<OutboundBody> {
+    let mut copy = Request::new(request.body().clone());
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    copy
+}
+
+/// Notes that the response's connection works.
+fn counted(response: Response<Incoming>) -> Response<Incoming> {
+    if let Some(answers) = response.extensions().get::<Answers>() {
+        answers.count();
+    }
+    response
+}
+
+/// Whether a connection that had worked before was closed before it brought an answer.
+fn is_stale(error: &Error) -> bool {
+    let mut extras = http::Extensions::new();
+    if let Some(connected) = error.connect_info() {
+        connected.get_extras(&mut extras);
+    }
+    let worked = extras.get::<Answers>().is_some_and(Answers::any);
+    worked && transport(error) == Transport::Closed
+}
+
 impl Client {
     /// A client that trusts what the operating system trusts.
     pub fn new() -> Result<Self, ClientError> {
@@ -83,6 +111,9 @@ impl Client {
     }
 
     /// Sends `request`; resolves when the response head has arrived.
+    ///
+    /// An upstream may close a kept connection at the very moment a request is sent on it. That says
+    /// nothing about the upstream, so the request is sent again on another connection.
     pub async fn send(
         &self,
         mut request: Request<OutboundBody>,
@@ -91,7 +122,15 @@ impl Client {
         if let Some(auth) = self.plain_proxy_auth(request.uri()) {
             request.headers_mut().insert(http::header::PROXY_AUTHORIZATION, auth);
         }
-        self.pool(connect_timeout).request(request).await
+        let pool = self.pool(connect_timeout);
+        for _ in 0..STALE_MAX {
+            match pool.request(copy(&request)).await {
+                Ok(response) => return Ok(counted(response)),
+                Err(error) if is_stale(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        pool.request(request).await.map(counted)
     }
 
     /// Credentials of a forward proxy that sees plain requests; tunnels carry their own.

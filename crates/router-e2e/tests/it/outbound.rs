@@ -140,15 +140,13 @@ fn an_upstream_that_closes_kept_connections_is_dialled_again() -> Result<()> {
         let length = body.len();
         let _ = write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}");
     })?;
-    let mut config = origin.config(&["openai"]);
-    // The close may cross a request on its way, which then needs another attempt.
-    config["routing"]["retry"] = json!({"attempts": 3, "baseDelayMs": 1});
-    let router = Router::start(&config)?;
-    for round in 0..20 {
+    // One attempt: a close that crosses a request on its way is no failure.
+    let router = Router::start(&origin.config(&["openai"]))?;
+    for round in 0..60 {
         let asked = Speaks::Chat.request("p/m", false);
         let answer = post(router.address(), "/v1/chat/completions", &asked)?;
         assert_eq!(answer.status, 200, "{round}: {}", answer.text());
     }
-    assert_eq!(origin.received().len(), 20, "none was answered twice");
+    assert_eq!(origin.received().len(), 60, "none was answered twice");
     Ok(())
 }
