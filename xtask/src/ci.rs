@@ -34,6 +34,7 @@ pub(crate) fn run() -> Result<()> {
         ("wasm", wasm::run),
         ("doc", doc),
         ("schema", || schema::run(true)),
+        ("figures", figures),
         ("test", || test(&[])),
     ])
 }
@@ -70,6 +71,14 @@ pub(crate) fn deny() -> Result<()> {
     // The checker itself stays off the network, so the sources have to be there.
     shell::run("cargo", &["fetch", "--locked"])?;
     shell::run("cargo", &["deny", "--offline", "check", "bans", "licenses", "sources"])
+}
+
+/// Checks what holds for over a million random schedules, and what decisions may cost. Both need
+/// the optimiser.
+pub(crate) fn figures() -> Result<()> {
+    let quick = ["--profile", "bench", "--locked", "-p", "router-core"];
+    shell::run("cargo", &[&["test"][..], &quick, &["--test", "model"]].concat())?;
+    shell::run("cargo", &["bench", "--locked", "-p", "router-core"])
 }
 
 /// Installs what the tests need, builds the program they start, and runs them all.

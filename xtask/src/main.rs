@@ -31,6 +31,7 @@ cargo x <task>
   schema    write schema/llm-router.schema.json from the types (--check: only compare)
   conformance  write docs/conformance.md: every dialect on every other, judged by the SDKs
   fuzz      run each fuzz target for 10 s, or as many seconds as the argument says
+  figures   what holds for a million random schedules, and what decisions cost
   faults    write docs/faults.md: every fault of an upstream, met by every dialect
   parity    write docs/parity.md and bench/results/worker.md: the Worker beside the native server
   bench     measure beside nginx and haproxy; arguments are passed on (--quick, --soak, …)
@@ -66,6 +67,7 @@ fn run(task: &str, rest: &[String]) -> Result<()> {
         "fuzz" => fuzz::run(rest),
         "faults" => ci::faults(),
         "parity" => ci::parity(),
+        "figures" => ci::figures(),
         "bench" => bench::run(rest),
         "" | "help" | "-h" | "--help" => {
             shell::say(HELP);
