@@ -17,17 +17,27 @@ pub(super) fn render(rows: &[Row], table: &Table, cells: usize) -> String {
     let mut out = format!(
         "# Faults\n\n\
          What comes of {faults} faults of an upstream, by {cells} requests through the shipped program: clients that speak Chat,\n\
-         Responses, Messages and Gemini, each to upstreams of its own dialect and through translation, streamed and whole.\n\
+         Responses, Messages and Gemini, each to upstreams of its own dialect and, translated, of all others, streamed and\n\
+         whole.\n\
          `cargo x faults` makes this table; CI checks that it is true.\n\n\
          Each request has two candidates. Either the second one is healthy, or it meets the same fault as the first. Each\n\
          candidate is tried at most twice and one failing request opens a circuit; by default that is three times and two\n\
          requests.\n\n\
          - **answer**: complete, as if nothing had happened. **error**: with this status, in the client's dialect.\n  \
-           **broken**: a stream that ends in exactly one error event of the client's dialect, and never as a complete one does.\n  \
-           **unsealed**: a Chat stream with all of its output and its `finish_reason`, but without `[DONE]`.\n\
+           **broken**: a stream that ends in exactly one error event of the client's dialect, and never as a complete one does.\n\
          - **2+1** are the calls to the first and to the second candidate.\n\
          - The last column says what of a candidate that failed is left out afterwards, and for how long. In this run:\n  \
-           {lengths}; {hint} s where the upstream says so.\n\n",
+           {lengths}; {hint} s where the upstream says so.\n\n\
+         Where a cell names two outcomes, a rule says which of them it is:\n\n\
+         - **What ends an answer.** In Chat a `finish_reason`, in Gemini a `finishReason`: servers of these dialects end the body\n  \
+           right behind it, and many Chat servers send no `[DONE]`. In Messages `message_stop`, in Responses\n  \
+           `response.completed`: there every server sends the last event, so one that is missing was cut off. Once the\n  \
+           end has come, the answer is complete however the body ends, native or translated, and the client gets\n  \
+           everything its own dialect ends with. Before it, the stream is broken.\n\
+         - **Which status.** The upstream's own: of its status line, or the one inside its error event, as Gemini sends it;\n  \
+           where it names none, that of the failure's class. 529 is a status that only Messages clients know; the others\n  \
+           get 503 for it, native or translated.\n\
+         - **What is too large.** An event above 16 MiB cannot be translated; it passes where nothing is translated.\n\n",
         faults = rows.len(),
         lengths = lengths(),
         hint = super::rows::HINT_S,
@@ -68,7 +78,6 @@ fn cell(row: &Row, outcomes: Option<&BTreeSet<Outcome>>) -> String {
                 Seen::Answer => "answer".to_owned(),
                 Seen::Error(status) => format!("error {status}"),
                 Seen::Broken => "broken".to_owned(),
-                Seen::Unsealed => "unsealed".to_owned(),
                 Seen::Wrong(_) => "wrong".to_owned(),
             };
             let (first, second) = outcome.calls;
