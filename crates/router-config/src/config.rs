@@ -24,6 +24,8 @@ pub struct Config {
     pub upstreams: Vec<Upstream>,
     /// The key clients present.
     pub master_key: Option<Secret>,
+    /// Keys of single clients, by the index of `catalog.clients`.
+    pub client_keys: Vec<Secret>,
     /// Where and how clients are served.
     pub server: Server,
     /// Where counters and cooldowns are kept.
@@ -120,6 +122,13 @@ impl AuthHeader {
             Dialect::Gemini => plain("x-goog-api-key"),
             Dialect::OpenaiChat | Dialect::OpenaiResponses => Self::bearer(),
         }
+    }
+}
+
+impl Config {
+    /// Whether there is a key that clients could present.
+    pub const fn has_key(&self) -> bool {
+        self.master_key.is_some() || !self.client_keys.is_empty()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use router_core::catalog::{Alias, Catalog, ModelRef, Target, TargetRef};
+use router_core::catalog::{Alias, Allowed, Catalog, ModelRef, Target, TargetRef};
 
 use crate::config::{Config, Server, State};
 use crate::resolve::fingerprint::digest;
@@ -146,6 +146,16 @@ fn alias_text(alias: &Alias, catalog: &Catalog) -> String {
     )
 }
 
+fn allowed_text(allowed: &Allowed, catalog: &Catalog) -> String {
+    match allowed {
+        Allowed::Alias(name) => name.clone(),
+        Allowed::Model(model) => model_name(*model, catalog),
+        Allowed::Provider(at) => {
+            catalog.providers.get(*at).map(|it| format!("{}/*", it.id)).unwrap_or_default()
+        }
+    }
+}
+
 fn secret(secret: Option<&Secret>) -> Option<u64> {
     secret.map(|secret| digest(secret.expose().as_bytes()))
 }
@@ -154,6 +164,13 @@ fn settings(config: &Config, out: &mut BTreeMap<Key, String>) {
     let Config { catalog, server, state, telemetry, .. } = config;
     let mut put = |order: u8, name: &str, text: String| out.insert((order, name.to_owned()), text);
     put(SETTING, "masterKey", format!("{:?}", secret(config.master_key.as_ref())));
+    put(SETTING, "routing.queue", format!("{:?}", catalog.routing.queue));
+    for (client, key) in catalog.clients.iter().zip(&config.client_keys) {
+        let allowed = client.models.iter().map(|it| allowed_text(it, catalog));
+        let allowed = allowed.collect::<Vec<_>>();
+        let text = format!("{:?}", (secret(Some(key)), allowed, &client.buckets));
+        put(SETTING, &format!("client key `{}`", client.label), text);
+    }
     put(SETTING, "defaultModel", format!("{:?}", catalog.default_model));
     put(SETTING, "routing.retry", format!("{:?}", catalog.routing.retry));
     put(SETTING, "routing.cooldown", format!("{:?}", catalog.routing.cooldown));

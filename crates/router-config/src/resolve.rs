@@ -2,6 +2,7 @@
 
 mod alias;
 mod bucket;
+mod client;
 mod credential;
 pub(crate) mod fingerprint;
 mod model;
@@ -28,12 +29,14 @@ pub(crate) fn resolve(file: &File, lookup: &dyn Lookup, cx: &mut Context<'_>) ->
         providers,
         aliases: std::collections::BTreeMap::new(),
         default_model: None,
+        clients: Vec::new(),
         routing: routing::policy(&routing),
     };
     model::link_fallbacks(&mut catalog, &names, cx);
     alias::all(file, &mut catalog, &names, cx);
     catalog.default_model = default_model(file, &catalog, &names, cx);
     let master_key = sections::master_key(file, lookup, cx);
+    let client_keys = client::all(file, &mut catalog, &names, (master_key.as_ref(), lookup), cx);
     let translation = sections::translation(file.translation.as_ref(), None, cx);
     for (at, upstream) in names.providers_at.iter().zip(&mut upstreams) {
         let written =
@@ -47,6 +50,7 @@ pub(crate) fn resolve(file: &File, lookup: &dyn Lookup, cx: &mut Context<'_>) ->
         catalog,
         upstreams,
         master_key,
+        client_keys,
         server: sections::server(file, lookup, cx),
         state: sections::state(file, lookup, cx),
         alias_translation: sections::alias_translation(file, &translation, cx),

@@ -6,6 +6,7 @@
 
 mod alias;
 mod bucket;
+mod client;
 mod leaf;
 mod model;
 mod provider;
@@ -14,10 +15,11 @@ mod server;
 
 pub use alias::{Alias, Target};
 pub use bucket::{Bucket, Window};
+pub use client::{ClientKey, Limit};
 pub use leaf::{List, Map, OrText, SecretText, Texts};
 pub use model::Model;
 pub use provider::{Auth, Key, Provider, Url};
-pub use routing::{Affinity, Circuit, Cooldown, Retry, Routing, Stream, Timeouts};
+pub use routing::{Affinity, Circuit, Cooldown, Queue, Retry, Routing, Stream, Timeouts};
 pub use server::{Admin, Cors, Records, Server, State, Telemetry, Translation, Update};
 
 use crate::read::document;
@@ -32,6 +34,9 @@ document! {
         /// The key clients present when authentication is on: text, `env:NAME`, `file:PATH` or
         /// `keychain:NAME`.
         master_key: SecretText = "masterKey" | "master-key",
+        /// Keys of single clients beside the master key, each with a name, models and limits of its
+        /// own. Where there are some, clients must present a key.
+        client_keys: List<ClientKey> = "clientKeys" | "client-keys",
         /// What a request without a model means: `provider/model` or an alias.
         default_model: String = "defaultModel" | "default-model",
         /// Configured accounts at vendors.

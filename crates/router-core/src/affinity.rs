@@ -34,6 +34,11 @@ impl Affinity {
         self.pins.get(&key).filter(|pin| now < pin.used_at.after(policy.ttl))
     }
 
+    /// Where the session was last sent, however long ago.
+    pub(crate) fn known(&self, key: PinKey) -> Option<&Pin> {
+        self.pins.get(&key)
+    }
+
     /// Notes that the session was sent to `place`; `None` tokens keep what is known.
     pub(crate) fn set(
         &mut self,

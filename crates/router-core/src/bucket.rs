@@ -6,13 +6,13 @@
 //! ```
 //!
 //! A counter belongs to one span of its window and starts at zero in the next. Requests and
-//! requests in flight never pass their cap; tokens pass it by at most what one request's
-//! estimate was short of its real usage.
+//! requests in flight never pass their cap; tokens and cost pass it by at most what the estimates
+//! of the requests in flight were short of their real usage.
 
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Bucket, Window};
-use crate::num::ratio;
+use crate::num::{ratio, whole};
 use crate::time::UnixMs;
 use crate::window::{Span, span};
 
@@ -24,6 +24,43 @@ pub struct Tokens {
     pub input: u64,
     /// Received, reasoning included.
     pub output: u64,
+    /// What they cost in millionths of a US dollar; 0 where no price is configured.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cost: u64,
+}
+
+impl Tokens {
+    /// Tokens of unknown cost.
+    pub const fn new(input: u64, output: u64) -> Self {
+        Self { input, output, cost: 0 }
+    }
+
+    /// The same tokens, at this cost in US dollars.
+    #[must_use]
+    pub const fn at_cost(self, dollars: f64) -> Self {
+        Self { cost: whole(dollars * 1e6), ..self }
+    }
+
+    const fn plus(self, more: Self) -> Self {
+        Self {
+            input: self.input.saturating_add(more.input),
+            output: self.output.saturating_add(more.output),
+            cost: self.cost.saturating_add(more.cost),
+        }
+    }
+
+    const fn minus(self, less: Self) -> Self {
+        Self {
+            input: self.input.saturating_sub(less.input),
+            output: self.output.saturating_sub(less.output),
+            cost: self.cost.saturating_sub(less.cost),
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 /// What one bucket counted in one span.
@@ -77,6 +114,7 @@ impl Counter {
         cap(total(self.tokens), bucket.tokens, total(tokens), &mut windowed_fits);
         cap(self.tokens.input, bucket.input_tokens, tokens.input, &mut windowed_fits);
         cap(self.tokens.output, bucket.output_tokens, tokens.output, &mut windowed_fits);
+        cap(self.tokens.cost, bucket.cost, tokens.cost, &mut windowed_fits);
         let mut flight_fits = true;
         cap(self.in_flight, bucket.concurrent, 1, &mut flight_fits);
         level.fits = windowed_fits && flight_fits;
@@ -90,7 +128,7 @@ impl Counter {
     pub const fn take(&mut self, tokens: Tokens) {
         self.requests = self.requests.saturating_add(1);
         self.in_flight = self.in_flight.saturating_add(1);
-        self.add(tokens);
+        self.tokens = self.tokens.plus(tokens);
     }
 
     /// The request counted with `held` tokens in `span` ended: its tokens become `used`, and with
@@ -100,17 +138,11 @@ impl Counter {
         if self.span.start != of.start {
             return;
         }
-        self.tokens.input = self.tokens.input.saturating_sub(held.input);
-        self.tokens.output = self.tokens.output.saturating_sub(held.output);
+        self.tokens = self.tokens.minus(held);
         match used {
-            Some(used) => self.add(used),
+            Some(used) => self.tokens = self.tokens.plus(used),
             None => self.requests = self.requests.saturating_sub(1),
         }
-    }
-
-    const fn add(&mut self, tokens: Tokens) {
-        self.tokens.input = self.tokens.input.saturating_add(tokens.input);
-        self.tokens.output = self.tokens.output.saturating_add(tokens.output);
     }
 
     /// Whether nothing would be lost by forgetting the counter at `now`.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use router_wire::{Dialect, Usage};
 
 use crate::num::real;
+use crate::resolve::Route;
 
 /// Everything routing decides from.
 #[derive(Clone, Debug, Default)]
@@ -21,8 +22,50 @@ pub struct Catalog {
     pub aliases: BTreeMap<String, Alias>,
     /// What a request without a model, or with model `smart`, means.
     pub default_model: Option<String>,
+    /// Client keys beside the master key, without the secrets.
+    pub clients: Vec<Client>,
     /// Policy of the whole router.
     pub routing: Routing,
+}
+
+/// A client key and what it may be used for.
+#[derive(Clone, Debug, Default)]
+pub struct Client {
+    /// Unique; safe to log.
+    pub label: String,
+    /// What it may ask for; empty means everything.
+    pub models: Vec<Allowed>,
+    /// Caps on its use. They count all its requests.
+    pub buckets: Vec<Bucket>,
+}
+
+/// An entry of a client key's list of models.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Allowed {
+    /// An alias, by name.
+    Alias(String),
+    /// A model that is named directly.
+    Model(ModelRef),
+    /// Every model of a provider, by its index, that is named directly.
+    Provider(usize),
+}
+
+impl Client {
+    /// Whether the key may ask for what `route` stands for.
+    pub fn allows(&self, route: &Route) -> bool {
+        let named = |allowed: &Allowed| match (allowed, route) {
+            (Allowed::Alias(allowed), Route::Alias(name)) => allowed == name,
+            (Allowed::Model(allowed), Route::Direct(model)) => allowed == model,
+            (Allowed::Provider(allowed), Route::Direct(model)) => *allowed == model.provider,
+            _ => false,
+        };
+        self.models.is_empty() || self.models.iter().any(named)
+    }
+
+    /// Whether what the key costs is capped. Then it may not use models without a price.
+    pub fn is_budgeted(&self) -> bool {
+        self.buckets.iter().any(|bucket| bucket.cost.is_some())
+    }
 }
 
 /// A configured account at a vendor.
@@ -173,10 +216,10 @@ impl Strategy {
     }
 }
 
-/// A cap on use of a provider within a window.
+/// A cap on use of a provider, or of a client key, within a window.
 #[derive(Clone, Debug)]
 pub struct Bucket {
-    /// Unique within the provider.
+    /// Unique within the provider or key.
     pub id: String,
     /// Which models count.
     pub models: BucketModels,
@@ -192,6 +235,8 @@ pub struct Bucket {
     pub input_tokens: Option<u64>,
     /// Output tokens per window.
     pub output_tokens: Option<u64>,
+    /// Cost per window in millionths of a US dollar.
+    pub cost: Option<u64>,
     /// Requests in flight at once.
     pub concurrent: Option<u64>,
 }
@@ -203,6 +248,7 @@ impl Bucket {
             || self.tokens.is_some()
             || self.input_tokens.is_some()
             || self.output_tokens.is_some()
+            || self.cost.is_some()
     }
 }
 
@@ -263,7 +309,7 @@ impl Default for Timeouts {
 }
 
 /// Policy of the whole router; every threshold of the `routing` section.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Routing {
     /// How often and how fast to try again.
     pub retry: Retry,
@@ -275,6 +321,22 @@ pub struct Routing {
     pub stream: StreamPolicy,
     /// Keeping sessions on their target.
     pub affinity: AffinityPolicy,
+    /// How long a request waits for room in a full bucket where nothing else could serve it,
+    /// before it is refused. Zero refuses at once.
+    pub queue: Duration,
+}
+
+impl Default for Routing {
+    fn default() -> Self {
+        Self {
+            retry: Retry::default(),
+            cooldown: CooldownPolicy::default(),
+            circuit: CircuitPolicy::default(),
+            stream: StreamPolicy::default(),
+            affinity: AffinityPolicy::default(),
+            queue: Duration::from_secs(1),
+        }
+    }
 }
 
 /// Bounds on the attempts of one exchange.

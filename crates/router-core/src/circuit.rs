@@ -107,6 +107,20 @@ impl Circuit {
         }
     }
 
+    /// Until when it is open, or was before its probe; `None` while it is closed.
+    pub const fn tripped(&self) -> Option<UnixMs> {
+        self.open_until
+    }
+
+    /// Another router opened the same circuit at `since`.
+    pub fn on_told(&mut self, until: UnixMs, since: UnixMs) {
+        if self.open_until.is_none_or(|held| held < until) {
+            self.open_until = Some(until);
+            self.failed_at = self.failed_at.max(since);
+            self.probe_until = None;
+        }
+    }
+
     /// Whether nothing would be lost by forgetting this circuit.
     pub fn is_default(&self) -> bool {
         *self == Self::default()

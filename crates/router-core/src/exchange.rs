@@ -27,6 +27,7 @@ use crate::state::{BlockReason, Effect, Refused, Settlement};
 use crate::time::UnixMs;
 
 mod outcome;
+mod queue;
 mod refusal;
 
 pub use outcome::Outcome;
@@ -80,6 +81,8 @@ pub struct AttemptRecord {
     pub committed: Option<UnixMs>,
     /// What went wrong.
     pub failure: Option<(FailureClass, Option<u16>)>,
+    /// How long the upstream asked to be left alone.
+    pub retry_after: Option<Duration>,
 }
 
 /// Where the exchange is.
@@ -117,12 +120,20 @@ pub struct Exchange {
     /// Soonest moment something that was refused is free again.
     free_at: Option<UnixMs>,
     refused: Refusals,
+    /// Until when room in full buckets may be waited for.
+    patience: UnixMs,
+    /// Candidates that had no room and were never called, in order.
+    full: Vec<usize>,
+    /// Whether only they are left.
+    queueing: bool,
 }
 
 /// What candidates were refused for at reservation.
 #[derive(Clone, Copy, Debug, Default)]
 struct Refusals {
     exhausted: bool,
+    /// By a cap on requests in flight, which may end at any moment.
+    flight: bool,
     blocked: bool,
 }
 
@@ -144,6 +155,9 @@ impl Exchange {
             dead: Vec::new(),
             free_at: None,
             refused: Refusals::default(),
+            patience: now.after(policy.queue),
+            full: Vec::new(),
+            queueing: false,
         }
     }
 
@@ -175,6 +189,7 @@ impl Exchange {
             ended: None,
             committed: None,
             failure: None,
+            retry_after: None,
         });
         let mut timeouts = candidate.timeouts;
         if self.stream {
@@ -195,6 +210,7 @@ impl Exchange {
         let free_at = match refused {
             Refused::Exhausted { resets_at, .. } => {
                 self.refused.exhausted = true;
+                self.refused.flight |= resets_at.is_none();
                 *resets_at
             }
             Refused::Blocked(block) => {
@@ -202,16 +218,22 @@ impl Exchange {
                 // Nobody knows when a probe ends, but it is not at the end of its lease.
                 (!probing).then_some(block.until)
             }
-            Refused::Unplanned => None,
+            Refused::Unfit | Refused::Unplanned => None,
         };
         self.free_at = self.free_at.into_iter().chain(free_at).min();
         let again = now.after(PROBE_POLL);
         if probing && self.next().is_none() && again <= self.started.after(PROBE_PATIENCE) {
             self.tries = self.tries.saturating_sub(1);
             self.phase = Phase::Ready(again);
-        } else {
-            self.advance();
-            self.phase = Phase::Ready(now);
+            return self.step(now);
+        }
+        if matches!(refused, Refused::Exhausted { .. }) && !self.queueing && self.tries <= 1 {
+            self.full.push(self.current);
+        }
+        self.advance();
+        self.phase = Phase::Ready(now);
+        if self.is_past_all() {
+            self.queue(now);
         }
         self.step(now)
     }
@@ -223,6 +245,7 @@ impl Exchange {
         if let Some(attempt) = self.attempts.last_mut() {
             attempt.ended = Some(now);
             attempt.failure = Some((failure.class, failure.status));
+            attempt.retry_after = failure.retry_after;
         }
         if self.phase == Phase::Relaying || self.phase == Phase::Ended {
             return self.end_broken(failure);
@@ -250,10 +273,13 @@ impl Exchange {
         if give_up {
             return (settlement, self.fail());
         }
+        self.phase = Phase::Ready(again.unwrap_or(now));
         if again.is_none() {
             self.advance();
+            if self.is_past_all() && !self.queueing {
+                self.queue(now);
+            }
         }
-        self.phase = Phase::Ready(again.unwrap_or(now));
         (settlement, self.step(now))
     }
 
@@ -296,7 +322,9 @@ impl Exchange {
     /// The next candidate this exchange has learned nothing against.
     fn next(&self) -> Option<usize> {
         let after = self.plan.candidates.iter().enumerate().skip(self.current + 1);
-        let mut alive = after.filter(|(_, candidate)| !self.is_dead(candidate));
+        let mut alive = after.filter(|(index, candidate)| {
+            !self.is_dead(candidate) && (!self.queueing || self.full.contains(index))
+        });
         alive.next().map(|(index, _)| index)
     }
 
@@ -390,8 +418,7 @@ impl Exchange {
         let skipped = |is: fn(SkipReason) -> bool| self.plan.skipped.iter().any(|s| is(s.reason));
         let exhausted =
             self.refused.exhausted || skipped(|r| matches!(r, SkipReason::Exhausted(_)));
-        let blocked = self.refused.blocked
-            || skipped(|r| !matches!(r, SkipReason::Exhausted(_) | SkipReason::Dialect));
+        let blocked = self.refused.blocked || skipped(SkipReason::is_failure);
         let kind = match (exhausted, blocked) {
             (_, true) => RefusalKind::Cooling,
             (true, false) => RefusalKind::Exhausted,
@@ -413,6 +440,11 @@ impl Exchange {
     /// Whether the answer is streamed. Only then does its first output tell of latency.
     pub const fn is_stream(&self) -> bool {
         self.stream
+    }
+
+    /// Whether another candidate is left to try after the one being tried.
+    pub fn has_next(&self) -> bool {
+        self.next().is_some()
     }
 
     /// The candidate being tried, or the last one tried.

@@ -48,6 +48,8 @@ pub struct Explained {
     pub dialect: Option<&'static str>,
     /// Whether it is cooling down and would be tried as a last resort.
     pub probe: bool,
+    /// Whether it has no room yet, and the request would wait for it as a last resort.
+    pub queued: bool,
     /// Its configured weight within its alias.
     pub weight: f64,
     /// Failing exchanges in a row.
@@ -107,6 +109,7 @@ fn candidates(
             tier: candidate.tier.name(),
             dialect: Some(candidate.dialect.name()),
             probe: candidate.probe,
+            queued: candidate.queued,
             ..base
         }
     });
@@ -137,7 +140,7 @@ fn reason(catalog: &Catalog, model: ModelRef, reason: SkipReason) -> String {
         }
         SkipReason::Cooldown(scope, class) => format!("{name} ({class}, {})", scope.name()),
         SkipReason::Circuit(scope) => format!("{name} ({})", scope.name()),
-        SkipReason::Probing | SkipReason::Dialect => name.to_owned(),
+        SkipReason::Probing | SkipReason::Dialect | SkipReason::Unpriced => name.to_owned(),
     }
 }
 
@@ -171,6 +174,7 @@ fn target(
         tier: Tier::Primary.name(),
         dialect: None,
         probe: false,
+        queued: false,
         weight,
         failures: standing.failures,
         latency_ms: standing.latency_ms,
@@ -248,6 +252,9 @@ impl Explained {
         if self.probe {
             write!(f, ", as a probe: everything is cooling down")?;
         }
+        if self.queued {
+            write!(f, ", once it has room")?;
+        }
         if let Some(reason) = &self.reason {
             write!(f, ": {reason}")?;
         }
@@ -304,6 +311,7 @@ mod tests {
             native_only: false,
             session: world.session.map(SessionKey),
             tokens: Tokens::default(),
+            client: None,
         };
         explain(&world.state.view(&world.table), &route, &facts, world.now)
     }

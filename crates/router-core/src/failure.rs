@@ -20,6 +20,7 @@ use crate::cooldown::Scope;
 mod body;
 mod classify;
 mod hints;
+mod parameter;
 
 pub use body::{ErrorBody, read_error};
 pub use classify::{Answer, Fault, classify, classify_stream_error, classify_transport};
@@ -252,12 +253,21 @@ pub struct Failure {
     pub code: Option<String>,
     /// How long the upstream asked to be left alone.
     pub retry_after: Option<Duration>,
+    /// The member at the top of the request that the upstream does not know or take, if it says so.
+    pub parameter: Option<String>,
 }
 
 impl Failure {
     /// A failure the host found by itself.
     pub fn new(class: FailureClass, message: impl Into<String>) -> Self {
-        Self { class, status: None, message: message.into(), code: None, retry_after: None }
+        Self {
+            class,
+            status: None,
+            message: message.into(),
+            code: None,
+            retry_after: None,
+            parameter: None,
+        }
     }
 
     /// The status for the client: the upstream's if it is an error status, else the class's.

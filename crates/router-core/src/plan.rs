@@ -12,7 +12,8 @@
 //! credentials.
 //!
 //! Candidates with a full bucket, a cooldown or an open circuit are skipped. If nothing is left
-//! and something is merely cooling down, the one soonest to recover is planned as a probe.
+//! and something is merely cooling down, the one soonest to recover is planned as a probe; what
+//! has a full bucket that may soon have room is planned to be waited for.
 
 use crate::affinity::PinKey;
 use crate::bucket::Tokens;
@@ -46,6 +47,11 @@ pub struct RequestFacts {
     pub session: Option<SessionKey>,
     /// Tokens it is expected to use.
     pub tokens: Tokens,
+    /// The client key it came with, by its index in [`Catalog::clients`]; `None` for the master
+    /// key, or where no key is asked for.
+    ///
+    /// [`Catalog::clients`]: crate::catalog::Catalog::clients
+    pub client: Option<usize>,
 }
 
 /// A session's identity as a 64-bit name. Made by [`crate::session`].
@@ -84,6 +90,8 @@ pub struct Candidate {
     pub tier: Tier,
     /// Whether it is cooling down and tried as a last resort.
     pub probe: bool,
+    /// Whether a bucket has no room yet, and the request waits for it as a last resort.
+    pub queued: bool,
     /// Its provider's time limits.
     pub timeouts: Timeouts,
 }
@@ -116,6 +124,15 @@ pub enum SkipReason {
     Probing,
     /// It speaks no dialect the request could be sent in.
     Dialect,
+    /// It has no price, and the client key has a budget in money.
+    Unpriced,
+}
+
+impl SkipReason {
+    /// Whether a failure is behind it, rather than a full bucket or what the candidate is.
+    pub(crate) const fn is_failure(self) -> bool {
+        matches!(self, Self::Cooldown(..) | Self::Circuit(_) | Self::Probing)
+    }
 }
 
 /// The decision for one request.
@@ -128,6 +145,8 @@ pub struct Plan {
     pub skipped: Vec<Skipped>,
     /// Tokens each attempt reserves.
     pub tokens: Tokens,
+    /// The client key the request came with.
+    pub client: Option<usize>,
     /// Whether the first candidate is where the request's session already is.
     pub by_affinity: bool,
     pub(crate) pin: Option<PinKey>,
@@ -152,11 +171,13 @@ pub fn plan(view: &View<'_>, route: &Route, facts: &RequestFacts, now: UnixMs) -
             planner.model_fallbacks(&leaves, &mut fallbacks);
         }
     }
-    let mut plan = Plan { tokens: facts.tokens, turns, ..Plan::default() };
+    let (tokens, client) = (facts.tokens, facts.client);
+    let mut plan = Plan { tokens, client, turns, ..Plan::default() };
     planner.list(&leaves, Tier::Primary, &mut plan);
     planner.list(&fallbacks, Tier::Fallback, &mut plan);
     if plan.candidates.is_empty() {
         last_resort(view, facts, &mut plan);
+        queue(view, facts, &mut plan, now);
     }
     plan.pin = planner.pin_key();
     if let Some(first) = plan.candidates.first()
@@ -196,23 +217,47 @@ fn pin_key(view: &View<'_>, route: &Route, facts: &RequestFacts) -> Option<PinKe
 /// Plans the skipped candidate that is soonest to recover as a probe, if only failures keep it
 /// out; one that is being probed already only if there is no other.
 fn last_resort(view: &View<'_>, facts: &RequestFacts, plan: &mut Plan) {
-    let cooling = plan.skipped.iter().enumerate().filter(|(_, skipped)| {
-        !matches!(skipped.reason, SkipReason::Exhausted(_) | SkipReason::Dialect)
-    });
+    let cooling = plan.skipped.iter().enumerate().filter(|(_, it)| it.reason.is_failure());
     let soonest = cooling.min_by_key(|(_, s)| (s.reason == SkipReason::Probing, s.until));
     let Some((index, _)) = soonest else { return };
-    let skipped = plan.skipped.remove(index);
-    let Some(provider) = view.catalog().provider(skipped.model) else { return };
-    let model = view.catalog().model(skipped.model);
-    let Some(dialect) = model.and_then(|model| outbound(facts, provider, model)) else { return };
-    plan.candidates.push(Candidate {
+    if let Some(candidate) = plan.skipped.get(index).and_then(|it| again(view, facts, it)) {
+        plan.skipped.remove(index);
+        plan.candidates.push(Candidate { probe: true, ..candidate });
+    }
+}
+
+/// Plans the skipped candidates that may have room in a moment; see
+/// [`crate::catalog::Routing::queue`].
+fn queue(view: &View<'_>, facts: &RequestFacts, plan: &mut Plan, now: UnixMs) {
+    let patience = view.catalog().routing.queue;
+    let soon = |it: &Skipped| {
+        let waits = it.until.is_none_or(|until| until <= now.after(patience));
+        matches!(it.reason, SkipReason::Exhausted(_)) && waits
+    };
+    if patience.is_zero() {
+        return;
+    }
+    for skipped in std::mem::take(&mut plan.skipped) {
+        match again(view, facts, &skipped).filter(|_| soon(&skipped)) {
+            Some(candidate) => plan.candidates.push(Candidate { queued: true, ..candidate }),
+            None => plan.skipped.push(skipped),
+        }
+    }
+}
+
+/// A skipped candidate as one to try.
+fn again(view: &View<'_>, facts: &RequestFacts, skipped: &Skipped) -> Option<Candidate> {
+    let provider = view.catalog().provider(skipped.model)?;
+    let model = view.catalog().model(skipped.model)?;
+    Some(Candidate {
         model: skipped.model,
         credential: skipped.credential,
-        dialect,
+        dialect: outbound(facts, provider, model)?,
         tier: skipped.tier,
-        probe: true,
+        probe: false,
+        queued: false,
         timeouts: provider.timeouts,
-    });
+    })
 }
 
 impl SkipReason {
@@ -241,6 +286,7 @@ impl SkipReason {
             Self::Circuit(_) => "circuit-open",
             Self::Probing => "probing",
             Self::Dialect => "dialect",
+            Self::Unpriced => "no-price",
         }
     }
 }

@@ -4,6 +4,7 @@
 //!   State::table(catalog) -> Table        once per config: where each name stands in the state
 //!   State::view(&table)   -> View         what planning reads
 //!   State::accept(&plan)                  turns taken, session pinned
+//!   State::admit(..)      -> Reservation  once a request: all buckets of its client key, or none
 //!   State::reserve(..)    -> Reservation  before a call: all buckets of a candidate, or none
 //!   State::commit(..)                     first output: cooldowns and circuits hear of it
 //!   State::settle(reservation, ..)        after the call, exactly once
@@ -15,6 +16,7 @@
 //! after that they read as an empty state and write nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::affinity::{Affinity, PinKey};
 use crate::bucket::Counter;
@@ -26,22 +28,26 @@ use crate::num::real;
 use crate::plan::Plan;
 use crate::time::UnixMs;
 
+mod admit;
 mod clear;
 mod older;
 mod part;
+mod peers;
 mod reserve;
 mod saved;
 mod share;
 mod status;
 mod table;
+mod unfit;
 mod view;
 
 pub use clear::Held;
 pub use part::{Call, Part, Session};
+pub use peers::{Pinned, SharedSession};
 pub use reserve::{Effect, Refused, Reservation, Settlement};
 pub use saved::Saved;
 pub use share::Claim;
-pub use status::{BucketStatus, CapStatus, ModelStatus, ProviderStatus};
+pub use status::{BucketStatus, CapStatus, ClientStatus, ModelStatus, ProviderStatus};
 pub use table::Table;
 pub use view::{Block, BlockReason, Standing, View};
 
@@ -102,6 +108,10 @@ struct ModelState {
     output: Option<f64>,
     /// One per credential that was ever in trouble; missing ones are fine.
     lanes: Vec<Lane>,
+    /// When it was last called.
+    used_at: UnixMs,
+    /// Parameters it does not take, and until when that is believed.
+    unfit: Vec<(String, UnixMs)>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -200,6 +210,19 @@ impl State {
         self.affinity.trim(&self.affinity_policy, now);
     }
 
+    /// Forgets the health, latency and usual output of models that were not called for `ttl`, once
+    /// nothing keeps them out any more.
+    pub fn forget_unused(&mut self, ttl: Duration, now: UnixMs) {
+        for model in self.providers.iter_mut().flat_map(|provider| &mut provider.models) {
+            let out = model.health.cooldown.map(|it| it.until);
+            let out = out.max(model.health.circuit.tripped()).unwrap_or_default();
+            if model.used_at.max(out).after(ttl) <= now && model.lanes.iter().all(Lane::is_idle) {
+                let id = std::mem::take(&mut model.id);
+                *model = ModelState { id, used_at: model.used_at, ..ModelState::default() };
+            }
+        }
+    }
+
     /// The provider at `place`, unless its position was given away since.
     fn provider_mut(&mut self, place: Place) -> Option<&mut ProviderState> {
         self.providers.get_mut(place.provider).filter(|provider| provider.epoch == place.epoch)
@@ -217,7 +240,14 @@ impl ProviderState {
             model.health = Health::default();
             model.latency = Latency::default();
             model.lanes.clear();
+            model.unfit.clear();
         }
+    }
+}
+
+impl Lane {
+    const fn is_idle(&self) -> bool {
+        self.cooldown.is_none() && self.probe_until.is_none()
     }
 }
 

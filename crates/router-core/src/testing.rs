@@ -82,6 +82,7 @@ pub(crate) fn bucket(id: &str) -> Bucket {
         tokens: None,
         input_tokens: None,
         output_tokens: None,
+        cost: None,
         concurrent: None,
     }
 }
@@ -92,6 +93,7 @@ pub(crate) struct World {
     pub now: UnixMs,
     pub session: Option<u64>,
     pub tokens: Tokens,
+    pub client: Option<usize>,
 }
 
 impl World {
@@ -99,7 +101,7 @@ impl World {
         let mut state = State::new();
         let now = UnixMs(1_770_000_000_000);
         let table = state.table(Arc::new(catalog), now);
-        Self { state, table, now, session: None, tokens: Tokens::default() }
+        Self { state, table, now, session: None, tokens: Tokens::default(), client: None }
     }
 
     /// Puts another catalog into force.
@@ -118,6 +120,7 @@ impl World {
             native_only: false,
             session: self.session.map(SessionKey),
             tokens: self.tokens,
+            client: self.client,
         };
         plan(&self.state.view(&self.table), &route, &facts, self.now)
     }

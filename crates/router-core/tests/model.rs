@@ -41,6 +41,7 @@ fn catalog(order: Order) -> Catalog {
         tokens: None,
         input_tokens: None,
         output_tokens: None,
+        cost: None,
         concurrent,
     };
     let key = |label: &str| Credential { label: label.into(), weight: 1.0 };
@@ -124,6 +125,7 @@ impl World {
             native_only: false,
             session: session.map(SessionKey),
             tokens: Tokens::default(),
+            client: None,
         };
         let plan = plan(&self.state.view(&self.table), &route, &facts, self.now);
         self.state.accept(&plan, self.now);

@@ -15,6 +15,7 @@ use router_core::exchange::{Exchange, Refusal, RefusalKind, Step};
 use router_core::failure::{Failure, FailureClass};
 use router_core::plan::{RequestFacts, SessionKey};
 use router_core::resolve::Route;
+use router_core::time::UnixMs;
 use router_wire::Dialect;
 use router_wire::error::{ClientError, ErrorKind, StreamPlace};
 use router_wire::peek::Found;
@@ -26,6 +27,7 @@ use self::settle::{End, Settling};
 use crate::host::{Host, within};
 use crate::ids::RequestId;
 use crate::inbound::Refused;
+use crate::inbound::auth::Caller;
 use crate::reply::{self, ReplyBody};
 
 mod attempt;
@@ -70,6 +72,8 @@ pub struct Job<H: Host> {
     pub beta: bool,
     /// The session it belongs to.
     pub session: Option<SessionKey>,
+    /// Whose key the client presented.
+    pub caller: Caller,
     /// The client's bytes.
     pub body: Bytes,
     /// Where the members that matter stand in `body`.
@@ -124,11 +128,13 @@ fn error_event<H: Host>(
 async fn drive<H: Host>(job: Job<H>) -> Result<Response<ReplyBody<H>>, Refused<H>> {
     let mut words: Vec<(Failure, Words)> = Vec::new();
     let mut settling = start(&job).await;
-    let mut step = settling.step();
+    let label = job.host.snapshot().label(job.caller);
+    let mut step = settling.admit(job.caller.client(), label).await;
     loop {
         step = match step {
             Step::Dial(dial) => match settling.reserve(dial.candidate).await {
                 Err(next) => next,
+                Ok(()) if is_unfit(&job, &settling) => settling.pass_over(),
                 Ok(()) => match attempt::make(&job, &mut settling, &dial).await {
                     Ok(ready) => return Ok(commit(&job, settling, ready)),
                     Err(failed) => {
@@ -138,8 +144,7 @@ async fn drive<H: Host>(job: Job<H>) -> Result<Response<ReplyBody<H>>, Refused<H
                 },
             },
             Step::Wait { until } => {
-                let pause = until.since(H::now()).max(Duration::from_millis(1));
-                H::sleep_until(H::instant() + pause).await;
+                wait::<H>(until).await;
                 settling.step()
             }
             Step::Fail(refusal) if counts_alone(&job, &refusal) => {
@@ -165,6 +170,20 @@ async fn drive<H: Host>(job: Job<H>) -> Result<Response<ReplyBody<H>>, Refused<H
     }
 }
 
+async fn wait<H: Host>(until: UnixMs) {
+    let pause = until.since(H::now()).max(Duration::from_millis(1));
+    H::sleep_until(H::instant() + pause).await;
+}
+
+/// Whether the request has, as it stands, a parameter that its upstream is known not to take, and
+/// another candidate may.
+fn is_unfit<H: Host>(job: &Job<H>, settling: &Settling<H>) -> bool {
+    let exchange = settling.exchange();
+    let is_native = exchange.candidate().is_some_and(|it| it.dialect == job.dialect);
+    let has = |name: &String| router_wire::peek::find(&job.body, name).is_some();
+    is_native && exchange.has_next() && settling.unfit().iter().any(has)
+}
+
 /// Whether the router itself answers: nobody on the route counts tokens in the client's dialect.
 fn counts_alone<H: Host>(job: &Job<H>, refusal: &Refusal) -> bool {
     job.endpoint == Endpoint::CountTokens && refusal.kind == RefusalKind::NoCandidate
@@ -176,6 +195,7 @@ async fn start<H: Host>(job: &Job<H>) -> Settling<H> {
         native_only: job.native_only,
         session: job.session,
         tokens: estimate(job.body.len()),
+        client: job.caller.client(),
     };
     let plan = job.host.plan(&job.route, &facts).await;
     let policy = &job.host.snapshot().config.catalog.routing;
@@ -186,7 +206,7 @@ async fn start<H: Host>(job: &Job<H>) -> Settling<H> {
 /// What a request is expected to use before anybody has counted: about four bytes a token, the
 /// JSON around the text included.
 pub fn estimate(body_bytes: usize) -> Tokens {
-    Tokens { input: u64::try_from(body_bytes / 4).unwrap_or(u64::MAX), output: 0 }
+    Tokens::new(u64::try_from(body_bytes / 4).unwrap_or(u64::MAX), 0)
 }
 
 /// The first meaningful output is there: from here on there is no other attempt.

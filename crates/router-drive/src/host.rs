@@ -93,6 +93,33 @@ pub trait Host: Clock + Clone + fmt::Debug + Unpin {
     /// Plans a request and takes its turn in the rotation.
     fn plan(&self, route: &Route, facts: &RequestFacts) -> impl Future<Output = Plan> + Send;
 
+    /// Counts a request in all limits of its client key, by the key's index, or in none; `None`
+    /// where nothing of the key is capped. Settled when the request is over.
+    ///
+    /// A host that keeps no such counts lets no key in that has limits.
+    fn admit(
+        &self,
+        plan: &Plan,
+        client: Option<usize>,
+    ) -> impl Future<Output = Result<Option<Self::Reservation>, Refused>> + Send {
+        let _ = plan;
+        let clients = &self.snapshot().config.catalog.clients;
+        let client = client.and_then(|index| clients.get(index));
+        let is_limited = client.is_some_and(|client| !client.buckets.is_empty());
+        async move { if is_limited { Err(Refused::Unplanned) } else { Ok(None) } }
+    }
+
+    /// What a call's model is known not to take.
+    fn unfit(&self, reservation: &Self::Reservation) -> Vec<String> {
+        let _ = reservation;
+        Vec::new()
+    }
+
+    /// A call's model does not take this member of the request.
+    fn learn_unfit(&self, reservation: &Self::Reservation, parameter: &str) {
+        let _ = (reservation, parameter);
+    }
+
     /// Counts a call of the plan's candidate `index` in all its buckets, or in none.
     fn reserve(
         &self,

@@ -10,6 +10,7 @@ use router_wire::Dialect;
 use router_wire::error::{ClientError, ErrorKind};
 use router_wire::surface::{self, Operation, SurfaceError};
 
+use self::auth::Caller;
 use crate::host::Host;
 use crate::ids::RequestId;
 use crate::reply::{self, REQUEST_ID, ReplyBody, X_REQUEST_ID};
@@ -86,41 +87,39 @@ where
         Ok(Operation::Hello) => return Ok(describe::hello()),
         other => other,
     };
-    admit(snapshot, head)?;
+    let caller = admit(snapshot, head)?;
     match operation? {
         Operation::Describe => Ok(describe::service()),
-        Operation::Models { shape } => Ok(describe::models(snapshot, head, shape)),
+        Operation::Models { shape } => Ok(describe::models(snapshot, caller, head, shape)),
         Operation::Model { id, shape } => {
-            describe::model(snapshot, head, &id.decode(), shape).map_err(Refused::from)
+            let model = describe::model(snapshot, caller, head, &id.decode(), shape);
+            model.map_err(Refused::from)
         }
         Operation::StoredResponse { .. } => {
             let message = "the router keeps no responses: send the conversation with each request";
             Err(ClientError::new(ErrorKind::NotFound, message).into())
         }
-        operation => generate::answer(cx, head, body, operation).await,
+        operation => generate::answer(cx, caller, head, body, operation).await,
     }
 }
 
-/// Lets the request in if no key is asked for or the right one is presented.
-fn admit(snapshot: &Snapshot, head: &request::Parts) -> Result<(), ClientError> {
+/// Lets the request in if no key is asked for or a right one is presented.
+fn admit(snapshot: &Snapshot, head: &request::Parts) -> Result<Caller, ClientError> {
     if let Some(why) = &snapshot.closed {
         return Err(ClientError::new(ErrorKind::Internal, why.as_str()).with_status(503));
     }
-    if !snapshot.auth {
-        return Ok(());
-    }
     let in_query = surface::dialect_hint(head.uri.path()) == Some(Dialect::Gemini);
-    let admitted = snapshot
-        .config
-        .master_key
-        .as_ref()
-        .is_some_and(|key| auth::presents(&head.headers, &head.uri, in_query, key.expose()));
-    if admitted {
-        return Ok(());
+    let caller = auth::caller(&head.headers, &head.uri, in_query, &snapshot.config);
+    // Who presents a key of its own is held to its limits even where none is asked for.
+    match caller {
+        Some(caller) => Ok(caller),
+        None if !snapshot.auth => Ok(Caller::Anyone),
+        None => {
+            let message = "missing or wrong key: send the router's key as `Authorization: Bearer \
+                           KEY` or `x-api-key: KEY`";
+            Err(ClientError::new(ErrorKind::Authentication, message))
+        }
     }
-    let message = "missing or wrong key: send the router's key as `Authorization: Bearer KEY` or \
-                   `x-api-key: KEY`";
-    Err(ClientError::new(ErrorKind::Authentication, message))
 }
 
 /// The dialect an error has to be in: what the path says, else what the headers suggest.

@@ -27,7 +27,7 @@ pub use drive::{Job, estimate};
 pub use ended::Ended;
 pub use host::{Clock, Host, within};
 pub use ids::RequestId;
-pub use inbound::auth::presents;
+pub use inbound::auth::{Caller, presents};
 pub use inbound::handle;
 pub use keep::Kept;
 pub use reply::ReplyBody;

@@ -5,9 +5,11 @@ use router_core::catalog::AffinityPolicy;
 use router_core::session::{Hints, SessionKey, hashed, named};
 use router_wire::peek::Peek;
 
-/// The session the client names; where it names none and config says so, one by hash.
+/// The session the client names; where it names none and config says so, one by hash, of
+/// which `client`, the label of its key, is a part.
 pub(crate) fn of(
     policy: &AffinityPolicy,
+    client: &str,
     headers: &HeaderMap,
     peek: &Peek<'_>,
 ) -> Option<SessionKey> {
@@ -18,6 +20,5 @@ pub(crate) fn of(
         metadata: value(peek.metadata),
         prompt_cache_key: value(peek.prompt_cache_key),
     };
-    // One client key so far, so its label tells no clients apart.
-    named(&hints).or_else(|| policy.hash.then(|| hashed("", peek.body())).flatten())
+    named(&hints).or_else(|| policy.hash.then(|| hashed(client, peek.body())).flatten())
 }

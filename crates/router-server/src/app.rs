@@ -71,7 +71,7 @@ impl App {
 
     /// Whether `config` would demand a key that it does not have.
     pub(crate) fn lacks_key(&self, config: &Config) -> bool {
-        wants_auth(config, self.require_auth) && config.master_key.is_none()
+        wants_auth(config, self.require_auth) && !config.has_key()
     }
 }
 
@@ -88,13 +88,44 @@ fn snapshot(
     Snapshot { served: router_drive::Snapshot::new(config, table, auth), since, labels }
 }
 
-/// Flag, then config. A server that other machines reach gets the flag set when it starts.
+/// Flag, then config; limits of client keys mean something only where everybody has a key. A server
+/// that other machines reach gets the flag set when it starts.
 fn wants_auth(config: &Config, require_auth: Option<bool>) -> bool {
-    require_auth.or(config.server.require_auth).unwrap_or(false)
+    require_auth.or(config.server.require_auth).unwrap_or(!config.client_keys.is_empty())
 }
 
 /// The time, for the core, which has no clock.
 pub(crate) fn now() -> UnixMs {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d40_a_config_is_worked_out_once_and_shared_until_the_next() {
+        let load = |text: &str| router_config::load(text, &router_config::NoLookup).config.unwrap();
+        let app = App::new(load("{}"), None, Stores::default());
+        let first = app.snapshot();
+        assert!(Arc::ptr_eq(&first, &app.snapshot()));
+        app.replace(load("{}"));
+        assert!(!Arc::ptr_eq(&first, &app.snapshot()));
+        assert!(Arc::ptr_eq(&app.snapshot(), &app.snapshot()));
+    }
+
+    #[test]
+    fn client_keys_mean_that_a_key_is_asked_for() {
+        let load = |text: &str| router_config::load(text, &router_config::NoLookup).config.unwrap();
+        let keys = r#""clientKeys": [{ "label": "a", "key": "k" }]"#;
+        for (text, expect) in [
+            ("{}".to_owned(), false),
+            (r#"{ "masterKey": "k" }"#.to_owned(), false),
+            (format!("{{ {keys} }}"), true),
+            (format!(r#"{{ {keys}, "server": {{ "requireAuth": false }} }}"#), false),
+        ] {
+            assert_eq!(wants_auth(&load(&text), None), expect, "{text}");
+        }
+    }
 }

@@ -35,6 +35,9 @@ pub struct Question {
     /// Whether only an upstream of the same dialect could answer, as for embeddings.
     #[serde(default, alias = "nativeOnly")]
     pub native_only: bool,
+    /// Label of the client key it comes with; the master key if `None`.
+    #[serde(default)]
+    pub client: Option<String>,
 }
 
 /// Why there is no explanation.
@@ -49,6 +52,9 @@ pub enum QuestionError {
          claude-code, codex or gemini-cli"
     )]
     Dialect(String),
+    /// There is no such client key, or it may not ask for the model.
+    #[error("{0}")]
+    Client(String),
 }
 
 /// The dialect of that name, or of that program.
@@ -83,13 +89,27 @@ fn facts(catalog: &Catalog, question: &Question) -> Result<(Route, RequestFacts)
     let inbound =
         question.dialect.as_deref().map(|name| dialect(name).ok_or_else(|| unknown(name)));
     let route = resolve::resolve(catalog, question.model.as_deref())?;
+    let client = question.client.as_deref().map(|label| client(catalog, label, &route));
     let facts = RequestFacts {
         inbound: inbound.transpose()?.unwrap_or(Dialect::OpenaiChat),
         native_only: question.native_only,
         session: question.session.as_deref().and_then(session),
         tokens: estimate(question.body_bytes),
+        client: client.transpose()?,
     };
     Ok((route, facts))
+}
+
+/// The index of the client key called `label`, if it may ask for `route`.
+fn client(catalog: &Catalog, label: &str, route: &Route) -> Result<usize, QuestionError> {
+    let found = catalog.clients.iter().enumerate().find(|(_, client)| client.label == label);
+    let (index, client) = found
+        .ok_or_else(|| QuestionError::Client(format!("no client key has the label `{label}`")))?;
+    if client.allows(route) {
+        return Ok(index);
+    }
+    let name = route.name(catalog);
+    Err(QuestionError::Client(format!("the key `{label}` may not use `{name}`")))
 }
 
 /// A session is the same whichever way a client names it.

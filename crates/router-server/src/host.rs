@@ -116,6 +116,18 @@ impl Host for Native {
         self.worker.app.store.plan(&self.snapshot.table, route, facts, app::now())
     }
 
+    async fn admit(&self, plan: &Plan, _: Option<usize>) -> Result<Option<Reservation>, Refused> {
+        self.worker.app.store.admit(&self.snapshot.table, plan, app::now()).await
+    }
+
+    fn unfit(&self, reservation: &Reservation) -> Vec<String> {
+        self.worker.app.store.unfit(reservation, app::now())
+    }
+
+    fn learn_unfit(&self, reservation: &Reservation, parameter: &str) {
+        self.worker.app.store.learn_unfit(reservation, parameter, app::now());
+    }
+
     async fn reserve(&self, plan: &Plan, index: usize) -> Result<Reservation, Refused> {
         let store = &self.worker.app.store;
         store.reserve(&self.snapshot.table, plan, index, app::now()).await

@@ -135,7 +135,7 @@ impl Server {
         let asked = options.require_auth.or(config.server.require_auth);
         // Off the loopback address a key is asked for unless the operator says otherwise.
         let require_auth = if exposed && !options.allow_unauthenticated {
-            if asked == Some(false) || config.master_key.is_none() {
+            if asked == Some(false) || !config.has_key() {
                 return Err(StartError::Exposed(address));
             }
             Some(true)

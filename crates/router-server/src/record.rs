@@ -33,7 +33,8 @@ impl Recording {
         let record = Record {
             id: job.id.to_string(),
             at: accepted,
-            client: job.host.snapshot().auth.then(|| "master".to_owned()),
+            client: Some(job.host.snapshot().label(job.caller).to_owned())
+                .filter(|it| !it.is_empty()),
             dialect: job.dialect,
             outbound: None,
             model: Some(asked).filter(|asked: &String| !asked.is_empty()),
@@ -68,7 +69,7 @@ impl Recording {
         record.first_output_ms = ended.first_output.map(millis);
         record.total_ms = millis(ended.total);
         if let Some(usage) = ended.usage {
-            record.tokens = Tokens { input: usage.input(), output: usage.output() };
+            record.tokens = Tokens::new(usage.input(), usage.output());
             record.cache_read = usage.cache_read;
             record.cache_write = usage.cache_write;
             record.reasoning = usage.reasoning;
@@ -111,6 +112,7 @@ fn attempt(
         credential: label.unwrap_or_default(),
         failure: made.failure.map(|(class, _)| class),
         status: made.failure.and_then(|(_, status)| status),
+        retry_after_ms: made.retry_after.map(millis),
         answered: made.committed.is_some() || made.failure.is_some_and(|(_, s)| s.is_some()),
         after_ms: millis(made.started.since(accepted)),
         first_output_ms: after(made.committed.unwrap_or(ended)),

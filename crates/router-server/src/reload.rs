@@ -68,9 +68,9 @@ impl fmt::Display for ConfigError {
                 f.write_str(&router_config::render(diagnostics))
             }
             Self::NoProvider => f.write_str("the config has no enabled provider with a usable URL"),
-            Self::NoKey => {
-                f.write_str("clients must present a key, but no masterKey is configured")
-            }
+            Self::NoKey => f.write_str(
+                "clients must present a key, but neither masterKey nor clientKeys is configured",
+            ),
         }
     }
 }
@@ -158,6 +158,11 @@ pub(crate) fn apply(app: &App, source: &Source) -> Result<Applied, ConfigError> 
     let (config, problems) = loaded?;
     report(&problems);
     let changes = router_config::diff(&app.snapshot().config, &config);
+    let pending: Vec<_> =
+        changes.iter().filter(|it| it.needs_restart).map(|it| &*it.what).collect();
+    if !pending.is_empty() {
+        tracing::warn!("changed, but only in force after a restart: {}", pending.join(", "));
+    }
     let changes: Vec<_> = changes.iter().map(ToString::to_string).collect();
     let (providers, aliases) = (config.catalog.providers.len(), config.catalog.aliases.len());
     app.replace(config);

@@ -23,7 +23,8 @@ pub(crate) struct Stores {
 
 /// Opens what `config` asks for.
 pub(crate) fn open(config: &Config, home: Option<&Path>) -> Stores {
-    Stores { store: store(config, home), records: records(config, home) }
+    let store = store(config, home).keeping_for(config.state.ttl);
+    Stores { store, records: records(config, home) }
 }
 
 fn records(config: &Config, home: Option<&Path>) -> Option<Records> {

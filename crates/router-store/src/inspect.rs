@@ -3,7 +3,7 @@
 use router_core::explain::{Explanation, explain};
 use router_core::plan::RequestFacts;
 use router_core::resolve::Route;
-use router_core::state::{Held, ProviderStatus, Table};
+use router_core::state::{ClientStatus, Held, ProviderStatus, Table};
 use router_core::time::UnixMs;
 
 use super::Store;
@@ -23,6 +23,11 @@ impl Store {
     /// How every provider of the table's catalog stands.
     pub fn status(&self, table: &Table, now: UnixMs) -> Vec<ProviderStatus> {
         self.lock().state.view(table).status(now)
+    }
+
+    /// How every client key of the table's catalog stands.
+    pub fn clients(&self, table: &Table, now: UnixMs) -> Vec<ClientStatus> {
+        self.lock().state.view(table).clients(now)
     }
 
     /// Every cooldown and open circuit.

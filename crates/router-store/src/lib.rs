@@ -40,14 +40,16 @@ use redis::{Part, Remote, Taken};
 use shared::{Inner, Shared};
 use sqlite::Writer;
 
+/// How long what is known of an unused model is kept, unless config says.
+const TTL: Duration = Duration::from_hours(24);
 /// Calls between two clean-ups of what has expired.
 const PRUNE_EVERY: u32 = 1_024;
 
 /// State shared by all requests of a process. The default is in memory only.
-#[derive(Default)]
 pub struct Store {
     shared: Arc<Shared>,
     backing: Backing,
+    ttl: Duration,
 }
 
 /// What stands behind the memory.
@@ -98,27 +100,50 @@ impl fmt::Debug for Store {
     }
 }
 
+impl Default for Store {
+    fn default() -> Self {
+        Self::new(Arc::default(), Backing::Nothing)
+    }
+}
+
 impl Store {
+    const fn new(shared: Arc<Shared>, backing: Backing) -> Self {
+        Self { shared, backing, ttl: TTL }
+    }
+
+    /// The same store, keeping what it knows of models that are not called for so long.
+    #[must_use]
+    pub fn keeping_for(self, ttl: Duration) -> Self {
+        Self { ttl, ..self }
+    }
+
     /// A store with a file behind it. If the file cannot be used, `report` hears of it and the
     /// state is kept in memory.
     pub fn sqlite(options: &SqliteOptions, report: &Report) -> Self {
         let shared = Arc::<Shared>::default();
         let writer = sqlite::open(options, &shared, report);
-        Self { shared, backing: writer.map_or(Backing::Nothing, Backing::File) }
+        Self::new(shared, writer.map_or(Backing::Nothing, Backing::File))
     }
 
-    /// A store that shares counters and cooldowns with others through Redis. While Redis is away
+    /// A store that shares counters, cooldowns, circuits and sessions with others through Redis. While Redis is away
     /// it counts by itself, and `report` hears of it.
     pub fn redis(options: &RedisOptions, report: &Report) -> Self {
         let shared = Arc::<Shared>::default();
         let remote = Remote::open(options, &shared, report);
-        Self { shared, backing: Backing::Redis(remote) }
+        Self::new(shared, Backing::Redis(remote))
     }
 
     /// Makes room for what `catalog` names; what is known of unchanged providers stays.
     pub fn install(&self, catalog: Arc<Catalog>, now: UnixMs) -> Table {
+        self.lock().state.forget_unused(self.ttl, now);
         if let Backing::Redis(remote) = &self.backing {
-            remote.follow(catalog.providers.iter().map(|it| it.id.clone()).collect());
+            let providers = catalog.providers.iter().map(|it| it.id.clone()).collect();
+            let mut inner = self.lock();
+            let table = inner.state.table(catalog, now);
+            let counters = inner.state.counters(&table, now);
+            drop(inner);
+            remote.follow(providers, counters);
+            return table;
         }
         self.lock().state.table(catalog, now)
     }
@@ -155,6 +180,24 @@ impl Store {
         }
     }
 
+    /// Counts a request in all buckets of its client key, or in none; `None` where nothing of the
+    /// key is capped. The reservation is settled when the request is over.
+    pub async fn admit(
+        &self,
+        table: &Table,
+        plan: &Plan,
+        now: UnixMs,
+    ) -> Result<Option<Reservation>, Refused> {
+        let local = self.lock().state.admit(table, plan, now)?;
+        let Some(local) = local else { return Ok(None) };
+        let Backing::Redis(remote) = &self.backing else {
+            return Ok(Some(Reservation { local, part: None }));
+        };
+        let claims = self.lock().state.admission_claims(table, plan, now);
+        let part = remote.part(table, plan, None, claims, now);
+        self.count_shared(remote, local, part, now).await.map(Some)
+    }
+
     /// Counts here first, as that costs nothing, and then in Redis, which decides.
     async fn reserve_shared(
         &self,
@@ -169,7 +212,18 @@ impl Store {
             let claims = inner.state.claims(table, plan, index, now);
             (inner.state.reserve(table, plan, index, now)?, claims)
         };
-        let part = Box::new(remote.part(table, plan, index, claims, now));
+        let part = remote.part(table, plan, Some(index), claims, now);
+        self.count_shared(remote, local, part, now).await
+    }
+
+    async fn count_shared(
+        &self,
+        remote: &Remote,
+        local: state::Reservation,
+        part: Part,
+        now: UnixMs,
+    ) -> Result<Reservation, Refused> {
+        let part = Box::new(part);
         let mut pending = Pending { shared: &self.shared, local: Some(local), now };
         let taken =
             if part.is_uncapped() { Some(Taken::default()) } else { remote.take(&part).await };
@@ -197,6 +251,16 @@ impl Store {
         }
     }
 
+    /// What the call's model is known not to take. Almost always nothing.
+    pub fn unfit(&self, reservation: &Reservation, now: UnixMs) -> Vec<String> {
+        self.lock().state.unfit(&reservation.local, now)
+    }
+
+    /// The call's model does not take this member of the request.
+    pub fn learn_unfit(&self, reservation: &Reservation, parameter: &str, now: UnixMs) {
+        self.lock().state.learn_unfit(&reservation.local, parameter, now);
+    }
+
     /// The call produced its first output, `first_output` after it was sent.
     pub fn commit(
         &self,
@@ -204,23 +268,34 @@ impl Store {
         first_output: Option<Duration>,
         now: UnixMs,
     ) {
-        self.lock().state.commit(&mut reservation.local, first_output, now);
+        let mut inner = self.lock();
+        inner.state.commit(&mut reservation.local, first_output, now);
         if let (Backing::Redis(remote), Some(part)) = (&self.backing, &reservation.part) {
+            let session = inner.state.shared_session(reservation.local.session());
+            let tripped = part.tripped(&inner.state);
+            drop(inner);
             remote.worked(part);
+            remote.note(part, tripped, session, now);
         }
     }
 
     /// Ends a call.
     pub fn settle(&self, reservation: Reservation, how: &Settlement, now: UnixMs) {
+        let Reservation { local, part } = reservation;
         let mut inner = self.lock();
-        inner.state.settle(reservation.local, how, now);
+        let (session, is_success) = (local.session(), how.effect == Effect::Success);
+        inner.state.settle(local, how, now);
         inner.calls = inner.calls.wrapping_add(1);
         if inner.calls.is_multiple_of(PRUNE_EVERY) {
             inner.state.prune(now);
+            inner.state.forget_unused(self.ttl, now);
         }
-        drop(inner);
-        if let (Backing::Redis(remote), Some(part)) = (&self.backing, &reservation.part) {
+        if let (Backing::Redis(remote), Some(part)) = (&self.backing, &part) {
+            let session = inner.state.shared_session(session).filter(|_| is_success);
+            let tripped = part.tripped(&inner.state);
+            drop(inner);
             remote.settle(part, how, now);
+            remote.note(part, tripped, session, now);
         }
     }
 

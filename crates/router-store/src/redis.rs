@@ -1,4 +1,4 @@
-//! Counters and cooldowns that several routers share in Redis or Valkey.
+//! Counters, cooldowns, open circuits and sessions that several routers share in Redis or Valkey.
 //!
 //! ```text
 //!   reserve: local state --order--> thread --reserve.lua--> Redis      one round trip
@@ -21,13 +21,15 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use router_core::bucket::{Counter, Tokens};
+use router_core::cooldown::Scope;
 use router_core::plan::Plan;
-use router_core::state::{Claim, Effect, Refused, Settlement, State, Table};
+use router_core::state::{Claim, Effect, Refused, Settlement, SharedSession, State, Table};
 use router_core::time::UnixMs;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use self::batch::Batch;
 use self::cooling::Cooling;
+use self::scripts::Seen;
 use crate::notice::{Notice, Report};
 use crate::shared::Shared;
 
@@ -101,9 +103,13 @@ struct Books {
     /// The batch that was sent last and not confirmed, by its number.
     sent: Option<(u64, Batch)>,
     batches: u64,
-    /// Buckets whose span is not over.
-    watched: BTreeMap<String, Claim>,
+    /// The buckets of the config.
+    watched: Vec<Claim>,
     providers: Vec<String>,
+    /// The moment of Redis's clock from which sessions are looked for.
+    sessions_since: u64,
+    /// Grows with every change to what is kept out.
+    changes: u64,
     /// By call.
     flights: BTreeMap<String, Flight>,
     /// What is known to be kept out, by provider and name.
@@ -136,13 +142,18 @@ impl Part {
         self.claims.is_empty()
     }
 
+    /// How the circuits of the call's provider and model stand.
+    pub(crate) fn tripped(&self, state: &State) -> [Option<UnixMs>; 2] {
+        state.tripped(&self.provider, &self.model)
+    }
+
     /// Takes over what Redis said.
     pub(crate) fn adopt(&self, taken: &Taken, state: &mut State, now: UnixMs) {
         for (claim, counter) in self.claims.iter().zip(&taken.counters) {
             state.adopt(claim, *counter);
         }
         for each in taken.cooling.iter().filter(|each| now < each.until) {
-            state.hold(&each.held(), now);
+            state.hold(&each.held(), each.since);
         }
     }
 
@@ -193,33 +204,31 @@ impl Remote {
         self.board.away.load(Ordering::Acquire)
     }
 
-    /// The providers whose cooldowns are followed from now on.
-    pub(crate) fn follow(&self, providers: Vec<String>) {
-        self.board.lock().providers = providers;
+    /// The providers and buckets that are followed from now on.
+    pub(crate) fn follow(&self, providers: Vec<String>, mut buckets: Vec<Claim>) {
+        buckets.truncate(WATCHED_MAX);
+        let mut books = self.board.lock();
+        (books.providers, books.watched) = (providers, buckets);
     }
 
-    /// The shared part of a call of the plan's candidate `index`.
+    /// The shared part of a call of the plan's candidate `index`, or, without one, of the request's
+    /// admission.
     pub(crate) fn part(
         &self,
         table: &Table,
         plan: &Plan,
-        index: usize,
+        index: Option<usize>,
         claims: Vec<Claim>,
         now: UnixMs,
     ) -> Part {
         let catalog = table.catalog();
-        let candidate = plan.candidates.get(index);
+        let candidate = index.and_then(|index| plan.candidates.get(index));
         let provider = candidate.and_then(|it| catalog.provider(it.model));
         let model = candidate.and_then(|it| catalog.model(it.model));
         let credential = candidate.and_then(|it| provider?.credentials.get(it.credential));
         let mut books = self.board.lock();
         books.calls += 1;
         let call = format!("{}-{}", books.instance, books.calls);
-        for claim in &claims {
-            if books.watched.len() < WATCHED_MAX || books.watched.contains_key(&claim.key) {
-                books.watched.insert(claim.key.clone(), claim.clone());
-            }
-        }
         Part {
             call,
             claims,
@@ -268,18 +277,40 @@ impl Remote {
     pub(crate) fn worked(&self, part: &Part) {
         let mut books = self.board.lock();
         let Some(known) = books.cooling.get_mut(&part.provider) else { return };
-        let over = |it: &Cooling| it.since <= part.started && it.covers(part);
+        let over = |it: &Cooling| it.class.is_some() && it.since <= part.started && it.covers(part);
         let over: Vec<String> =
             known.iter().filter(|(_, it)| over(it)).map(|(name, _)| name.clone()).collect();
-        known.retain(|name, _| !over.contains(name));
-        if over.is_empty() {
-            return;
-        }
         for name in over {
-            books.pending.release(&part.provider, name);
+            books.release(&part.provider, name);
         }
-        drop(books);
-        self.board.wake.notify_one();
+        books.wake(&self.board.wake);
+    }
+
+    /// Notes where the call left the circuits of its provider and model, and where its session is.
+    pub(crate) fn note(
+        &self,
+        part: &Part,
+        tripped: [Option<UnixMs>; 2],
+        session: Option<SharedSession>,
+        now: UnixMs,
+    ) {
+        let mut books = self.board.lock();
+        for (scope, until) in [Scope::Provider, Scope::Model].into_iter().zip(tripped) {
+            let open = Cooling::new(part, scope, now, until.unwrap_or(now), None);
+            let known = books.cooling.get(&part.provider).and_then(|it| it.get(&open.name()));
+            let known = known.map(|it| it.until);
+            match until {
+                Some(until) if now < until && known != Some(until) => {
+                    books.keep_out(&part.provider, &open);
+                }
+                None if known.is_some() => books.release(&part.provider, open.name()),
+                _ => {}
+            }
+        }
+        if let Some(session) = session {
+            books.pending.send(session);
+        }
+        books.wake(&self.board.wake);
     }
 
     /// Ends the call.
@@ -299,29 +330,23 @@ impl Remote {
             }
         }
         if let Effect::Failure { class, cooldown: Some((scope, length)), .. } = how.effect {
-            let cooling = Cooling::new(part, scope, now, now.after(length), class);
-            books.know(&part.provider, std::slice::from_ref(&cooling));
-            books.pending.keep_out(&part.provider, &cooling);
+            let cooling = Cooling::new(part, scope, now, now.after(length), Some(class));
+            books.keep_out(&part.provider, &cooling);
         }
-        let idle = books.pending.is_empty();
-        drop(books);
-        if !idle {
-            self.board.wake.notify_one();
-        }
+        books.wake(&self.board.wake);
     }
 
     /// Lets everything of a provider, or of all, back in.
     pub(crate) fn clear(&self, provider: Option<&str>) {
         let mut books = self.board.lock();
-        let known = std::mem::take(&mut books.cooling);
-        for (id, names) in known {
+        let mut all = Vec::new();
+        for (id, names) in &books.cooling {
             if provider.is_none_or(|provider| provider == id) {
-                for name in names.into_keys() {
-                    books.pending.release(&id, name);
-                }
-            } else {
-                books.cooling.insert(id, names);
+                all.extend(names.keys().map(|name| (id.clone(), name.clone())));
             }
+        }
+        for (id, name) in all {
+            books.release(&id, name);
         }
         drop(books);
         self.board.wake.notify_one();
@@ -379,6 +404,53 @@ impl Books {
         }
     }
 
+    fn keep_out(&mut self, provider: &str, cooling: &Cooling) {
+        self.know(provider, std::slice::from_ref(cooling));
+        self.pending.keep_out(provider, cooling);
+        self.changes += 1;
+    }
+
+    fn release(&mut self, provider: &str, name: String) {
+        if let Some(known) = self.cooling.get_mut(provider) {
+            known.remove(&name);
+        }
+        self.pending.release(provider, name);
+        self.changes += 1;
+    }
+
+    /// Wakes the thread if there is something to send.
+    fn wake(&self, thread: &Notify) {
+        if !self.pending.is_empty() {
+            thread.notify_one();
+        }
+    }
+
+    /// Takes over what a look found of `providers`. Returns what others let back in before its
+    /// time; nothing, if the look may not have seen all that this router knew when it ended.
+    fn learn(
+        &mut self,
+        providers: &[String],
+        seen: &Seen,
+        changes: Option<u64>,
+        now: UnixMs,
+    ) -> Vec<Cooling> {
+        let mut released = Vec::new();
+        let is_fresh = changes.is_some() && changes == self.told();
+        for (provider, held) in providers.iter().zip(&seen.held) {
+            if is_fresh {
+                let known = self.cooling.remove(provider).unwrap_or_default();
+                let is_held = |name: &String| held.iter().any(|it| it.name() == *name);
+                let gone = known.into_iter().filter(|(name, it)| now < it.until && !is_held(name));
+                released.extend(gone.map(|(_, it)| it));
+            }
+            self.know(provider, held);
+        }
+        if let Some(next) = seen.next {
+            self.sessions_since = next;
+        }
+        released
+    }
+
     /// What is to be sent next: its number, its name among all routers, and the batch.
     fn next_batch(&mut self) -> Option<(u64, String, Batch)> {
         if self.sent.is_none() {
@@ -403,10 +475,16 @@ impl Books {
         self.sent.take_if(|(sent, _)| *sent == number);
     }
 
-    /// The buckets and providers to look at; buckets whose span is over no longer are.
-    fn of_interest(&mut self, now: UnixMs) -> (Vec<Claim>, Vec<String>) {
-        self.watched.retain(|_, claim| now < claim.span.end);
-        (self.watched.values().cloned().collect(), self.providers.clone())
+    /// The number of changes to what is kept out, if Redis has been told of all.
+    fn told(&self) -> Option<u64> {
+        let mut waiting = [&self.pending].into_iter().chain(self.sent.iter().map(|(_, it)| it));
+        waiting.all(|batch| batch.cooling.is_empty()).then_some(self.changes)
+    }
+
+    /// The buckets and providers to look at, from when sessions are wanted, and what Redis knows.
+    fn of_interest(&self) -> (Vec<Claim>, Vec<String>, Option<u64>, Option<u64>) {
+        let since = Some(self.sessions_since);
+        (self.watched.clone(), self.providers.clone(), since, self.told())
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn bucket(id: &str) -> Bucket {
         tokens: None,
         input_tokens: None,
         output_tokens: None,
+        cost: None,
         concurrent: None,
     }
 }
@@ -81,7 +82,8 @@ impl World {
             inbound: Dialect::OpenaiChat,
             native_only: false,
             session: session.map(SessionKey),
-            tokens: Tokens { input: 10, output: 0 },
+            tokens: Tokens::new(10, 0),
+            client: None,
         };
         self.store.plan(&self.table, &route, &facts, self.now)
     }
@@ -93,7 +95,7 @@ impl World {
     }
 
     pub(crate) fn settle(&self, reservation: Reservation, answered: bool, effect: Effect) {
-        let used = answered.then_some(Tokens { input: 7, output: 5 });
+        let used = answered.then_some(Tokens::new(7, 5));
         self.store.settle(reservation, &Settlement { answered, used, effect }, self.now);
     }
 

@@ -26,6 +26,7 @@ use parts::{Parts, inner, is_blank};
 
 /// What has passed so far.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent things seen of a stream")]
 pub struct Seen {
     /// How many events, comments not counted.
     pub events_count: u64,
@@ -35,6 +36,8 @@ pub struct Seen {
     pub meaningful: bool,
     /// Whether the terminal event came.
     pub terminal: bool,
+    /// Whether `[DONE]` came, in Chat.
+    pub done: bool,
     /// Whether an error event came.
     pub error: bool,
 }
@@ -168,7 +171,8 @@ impl Watch {
     fn event(&mut self, event: Event<'_>) {
         self.seen.events_count += 1;
         if event.is_done_marker() {
-            self.seen.terminal |= self.dialect == Dialect::OpenaiChat;
+            self.seen.done |= self.dialect == Dialect::OpenaiChat;
+            self.seen.terminal |= self.seen.done;
             return;
         }
         let text = std::str::from_utf8(event.data).is_ok();

@@ -27,6 +27,7 @@ use crate::json::JsonError;
 
 mod dispatch;
 mod keep;
+mod leave;
 mod request;
 mod session;
 mod stage;
@@ -35,6 +36,7 @@ mod strip;
 
 pub(crate) use keep::REDACTED;
 pub use keep::{KEPT_BYTES_MAX, KEPT_MAX};
+pub use leave::without_members;
 pub use request::{estimate_tokens, read_count, translate_request};
 pub use session::{Session, ToolAlias, native_vendor};
 pub(crate) use stage::WRAPPED_MEMBER;

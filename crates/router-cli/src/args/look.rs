@@ -16,6 +16,9 @@ pub(crate) struct Explain {
     /// The session as the client would name it.
     #[arg(long)]
     pub(crate) session: Option<String>,
+    /// The label of the client key it comes with; the master key if absent.
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) client: Option<String>,
     /// Size of the request in bytes, from which its tokens are estimated.
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     pub(crate) body_bytes: usize,

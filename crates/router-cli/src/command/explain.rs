@@ -22,6 +22,7 @@ pub(crate) fn run(cx: &Cx, flags: Explain) -> Result<Outcome, Failure> {
         session: flags.session,
         body_bytes: flags.body_bytes,
         native_only: false,
+        client: flags.client,
     };
     let admin = config.server.admin.as_ref().filter(|_| !flags.offline);
     if let Some(operator) = admin.and_then(Operator::connect) {
@@ -36,7 +37,7 @@ pub(crate) fn run(cx: &Cx, flags: Explain) -> Result<Outcome, Failure> {
         output::note(&format!("{why}: explained from the config alone, with nothing counted yet"));
     }
     let explanation = offline(config.catalog, &question).map_err(|error| match &error {
-        QuestionError::Model(_) | QuestionError::Dialect(_) => {
+        QuestionError::Model(_) | QuestionError::Dialect(_) | QuestionError::Client(_) => {
             Failure::new(Kind::Input, error.to_string())
         }
     })?;

@@ -1,6 +1,8 @@
 //! `providers[].rateLimits[]`.
 
+use router_core::bucket::Tokens;
 use router_core::catalog::{Bucket, BucketModels, Model, Window, WindowUnit};
+use router_core::window::knows_zone;
 
 use crate::names::{nearest, slug};
 use crate::read::Context;
@@ -32,6 +34,7 @@ pub(crate) fn all(
             bucket.tokens,
             bucket.input_tokens,
             bucket.output_tokens,
+            bucket.cost.map(millionths),
             bucket.concurrent,
         ];
         let is_capped = check_limits(bucket, &limits, cx);
@@ -39,7 +42,7 @@ pub(crate) fn all(
         let covered = covered(bucket, models, disabled, cx);
         let per_credential = per_credential(bucket, cx);
         let (true, Some(window), Some(models)) = (is_capped, window, covered) else { continue };
-        let [requests, tokens, input_tokens, output_tokens, concurrent] = limits;
+        let [requests, tokens, input_tokens, output_tokens, cost, concurrent] = limits;
         buckets.push(Bucket {
             id,
             models,
@@ -49,6 +52,7 @@ pub(crate) fn all(
             tokens,
             input_tokens,
             output_tokens,
+            cost,
             concurrent,
         });
     }
@@ -83,15 +87,15 @@ fn id(
 }
 
 fn check_limits(bucket: &schema::Bucket, limits: &[Option<u64>], cx: &mut Context<'_>) -> bool {
-    let names = ["requests", "tokens", "inputTokens", "outputTokens", "concurrent"];
+    let names = ["requests", "tokens", "inputTokens", "outputTokens", "cost", "concurrent"];
     let zeros = names.iter().zip(limits).filter(|(_, limit)| **limit == Some(0));
     let mut is_good = true;
     for (name, _) in zeros {
         let path = format!("{}.{name}", bucket.at);
         cx.error(
             &path,
-            format!("`{name}` is 0"),
-            "set a number of at least 1, or turn the models off",
+            format!("`{name}` is not more than 0"),
+            "set a number above 0, or turn off what it caps",
         );
         is_good = false;
     }
@@ -99,7 +103,7 @@ fn check_limits(bucket: &schema::Bucket, limits: &[Option<u64>], cx: &mut Contex
         cx.error(
             &bucket.at,
             "the bucket caps nothing",
-            "add `requests`, `tokens`, `inputTokens`, `outputTokens` or `concurrent`",
+            "add `requests`, `tokens`, `inputTokens`, `outputTokens`, `cost` or `concurrent`",
         );
         is_good = false;
     }
@@ -115,7 +119,7 @@ fn window(bucket: &schema::Bucket, cx: &mut Context<'_>) -> Option<Window> {
     };
     let unit_path = format!("{}.{unit_path}", bucket.at);
     let time_zone = bucket.time_zone.as_deref().map(str::trim).filter(|zone| !zone.is_empty());
-    if let Some(zone) = time_zone.filter(|zone| !is_zone_name(zone)) {
+    if let Some(zone) = time_zone.filter(|zone| !knows_zone(zone)) {
         let path = format!("{}.timeZone", bucket.at);
         cx.error(
             &path,
@@ -124,7 +128,8 @@ fn window(bucket: &schema::Bucket, cx: &mut Context<'_>) -> Option<Window> {
         );
     }
     let counts_in_window = bucket.requests.or(bucket.tokens).or(bucket.input_tokens);
-    let counts_in_window = counts_in_window.or(bucket.output_tokens).is_some();
+    let counts_in_window =
+        counts_in_window.or(bucket.output_tokens).is_some() || bucket.cost.is_some();
     let unit = match unit_text.map(|text| text.trim().to_lowercase()) {
         None if counts_in_window => {
             cx.error(
@@ -160,10 +165,9 @@ fn unit(path: &str, text: &str, cx: &mut Context<'_>) -> Option<WindowUnit> {
     None
 }
 
-/// The form of an IANA name; whether the zone exists is known where windows are computed.
-fn is_zone_name(zone: &str) -> bool {
-    zone.starts_with(|c: char| c.is_ascii_alphabetic())
-        && zone.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-' | '+'))
+/// Dollars as what is counted; negative ones become 0.
+fn millionths(dollars: f64) -> u64 {
+    Tokens::default().at_cost(dollars).cost
 }
 
 fn per_credential(bucket: &schema::Bucket, cx: &mut Context<'_>) -> bool {

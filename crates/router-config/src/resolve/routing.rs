@@ -74,5 +74,6 @@ pub(crate) fn policy(section: &schema::Routing) -> Routing {
             ttl: millis(affinity.ttl_ms, or.affinity.ttl),
             sessions_max: size(affinity.max_sessions, or.affinity.sessions_max),
         },
+        queue: millis(section.queue.as_ref().and_then(|queue| queue.max_wait_ms), or.queue),
     }
 }

@@ -32,7 +32,7 @@ fn has_master_key(file: &File) -> bool {
 }
 
 /// Resolves a secret; a missing one is an error, for the router would be less guarded without it.
-fn secret_at(
+pub(crate) fn secret_at(
     path: &str,
     text: &SecretText,
     lookup: &dyn Lookup,
@@ -61,7 +61,7 @@ pub(crate) fn server(file: &File, lookup: &dyn Lookup, cx: &mut Context<'_>) -> 
     let cors = section.cors.unwrap_or_default();
     let origins: Vec<String> =
         cors.allowed_origins.iter().flat_map(schema::Texts::iter).map(str::to_owned).collect();
-    if section.require_auth == Some(true) && !has_master_key(file) {
+    if section.require_auth == Some(true) && !has_master_key(file) && file.client_keys.is_none() {
         let what = "clients must present a key, but there is none";
         cx.error("server.requireAuth", what, "add `\"masterKey\": \"env:LLM_ROUTER_MASTER_KEY\"`");
     }

@@ -20,6 +20,8 @@ document! {
         input_tokens: u64 = "inputTokens" | "input-tokens",
         /// Output tokens per window.
         output_tokens: u64 = "outputTokens" | "output-tokens",
+        /// US dollars per window, by the configured prices; models without a price cost nothing.
+        cost: f64 = "cost",
         /// Requests in flight at once; needs no window.
         concurrent: u64 = "concurrent",
         /// `provider` (one counter) or `credential` (one counter for each credential).

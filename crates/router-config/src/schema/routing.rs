@@ -17,6 +17,8 @@ document! {
         stream: Stream = "stream",
         /// Keeping sessions on their target.
         affinity: Affinity = "affinity",
+        /// Waiting for room in full buckets.
+        queue: Queue = "queue",
     }
 }
 
@@ -99,5 +101,14 @@ document! {
         ttl_ms: u64 = "ttlMs",
         /// Sessions remembered at most; 10000 if absent.
         max_sessions: u64 = "maxSessions",
+    }
+}
+
+document! {
+    /// Waiting for room in full buckets where nothing else could serve a request.
+    pub struct Queue {
+        /// Milliseconds a request waits at most before it is refused; 0 refuses at once; 1000 if
+        /// absent.
+        max_wait_ms: u64 = "maxWaitMs",
     }
 }

@@ -25,7 +25,7 @@ fn a_version_is_added_where_the_root_has_none() {
 }
 
 #[test]
-fn a_versioned_root_is_kept() {
+fn d27_a_versioned_root_is_kept() {
     check("https://a.com/v1/", CHAT, "https://a.com/v1/chat/completions");
     check("https://a.com/api/paas/v4", CHAT, "https://a.com/api/paas/v4/chat/completions");
     check("https://a.com/V2.1", CLAUDE, "https://a.com/V2.1/messages");
@@ -40,7 +40,7 @@ fn a_versioned_root_is_kept() {
 }
 
 #[test]
-fn the_suffix_of_an_operation_is_removed() {
+fn d27_the_suffix_of_an_operation_is_removed() {
     check("https://a.com/v1/chat/completions", CHAT, "https://a.com/v1/chat/completions");
     check("https://a.com/v1/chat/completions", CLAUDE, "https://a.com/v1/messages");
     check("https://a.com/v1/messages", CHAT, "https://a.com/v1/chat/completions");
@@ -73,7 +73,7 @@ fn openai_roots_of_other_vendors_are_known() {
 }
 
 #[test]
-fn a_query_survives_behind_the_path() {
+fn d27_a_query_survives_behind_the_path() {
     check("https://a.com/v1?y=1", CHAT, "https://a.com/v1/chat/completions?y=1");
     check("https://a.com?y=1", CLAUDE, "https://a.com/v1/messages?y=1");
     let stream = Operation::Generate { stream: true };
@@ -115,7 +115,7 @@ fn other_operations_have_their_own_addresses() {
 }
 
 #[test]
-fn an_exact_address_is_used_as_it_is() {
+fn d27_an_exact_address_is_used_as_it_is() {
     let endpoint = |text: &str, operation| {
         BaseUrl::parse(text, true).unwrap().0.endpoint(CHAT, operation, "m")
     };

@@ -35,6 +35,10 @@ fn each_change_is_told_by_name() {
     check("\"x\":", "\"y\":", &["alias `x` removed", "alias `y` added"]);
     check("first-key", "other-key", &["masterKey changed"]);
     check("9000", "9001", &["server.port changed (after a restart)"]);
+    let memory = "\"state\": { \"backend\": \"memory\" }, \"server\"";
+    check("\"server\"", memory, &["state changed (after a restart)"]);
+    let keys = "\"clientKeys\": [{ \"label\": \"t\", \"key\": \"k\" }], \"server\"";
+    check("\"server\"", keys, &["client key `t` added"]);
     check("operators", "others", &["server.admin.key changed"]);
     let moved = "{ \"port\": 1, \"key\"";
     check("{ \"key\"", moved, &["server.admin changed (after a restart)"]);

@@ -47,7 +47,7 @@ fn retries_and_cooldowns_follow_the_environment() {
 }
 
 #[test]
-fn the_environment_goes_over_the_document() {
+fn d2_the_environment_goes_over_the_document() {
     let text = r#"{
       "masterKey": "in-file",
       "providers": [{ "id": "a", "baseUrl": "https://a.example.com", "format": "openai", "models": ["m"] }],

@@ -1,7 +1,8 @@
 //! Every field of the older program's file, in every spelling.
 
 use router_config::{Config, Diagnostic, MapLookup, load};
-use router_core::catalog::{Alias, Bucket, Model, Strategy, WindowUnit};
+use router_core::catalog::{Alias, Allowed, Bucket, Model, ModelRef, Strategy, WindowUnit};
+use router_core::resolve::Route;
 use router_wire::Dialect;
 
 fn try_load(text: &str) -> (Option<Config>, Vec<Diagnostic>) {
@@ -204,7 +205,7 @@ fn a_missing_credential_fails_the_attempt_and_not_the_provider() {
 }
 
 #[test]
-fn header_values_are_texts_and_false_turns_one_off() {
+fn d28_header_values_are_texts_and_false_turns_one_off() {
     let config = provider(
         r#""headers": { "X-N": 5, "X-B": true, "X-L": ["a", "b"], "X-Off": false, "X-Null": null, "X-Empty": "" }"#,
     );
@@ -237,7 +238,7 @@ fn model(text: &str) -> Model {
 }
 
 #[test]
-fn model_fields_have_their_other_spellings() {
+fn d24_model_fields_have_their_other_spellings() {
     for text in [r#""m""#, r#"{ "id": "m" }"#, r#"{ "name": "m" }"#, r#"{ "model": "m" }"#] {
         assert_eq!(model(text).id, "m", "{text}");
     }
@@ -286,6 +287,54 @@ fn buckets_get_an_id_of_their_name_that_is_free() {
     ));
     let ids: Vec<&str> = all.iter().map(|bucket| bucket.id.as_str()).collect();
     assert_eq!(ids, ["free-tier", "free-tier-2", "bucket-3", "Own"]);
+}
+
+#[test]
+fn client_keys_have_models_and_limits_of_their_own() {
+    let config = config(
+        r#"{
+        "providers": [{ "id": "a", "baseUrl": "https://a.example.com", "format": "openai", "models": [{ "id": "m", "cost": { "input": 1, "output": 2 } }] }],
+        "modelAliases": { "fast": { "targets": ["a/m"] } },
+        "clientKeys": [
+            { "label": "team", "key": "k1", "models": ["fast", "a/m", "A/*"], "limits": [
+                { "requests": 100, "window": "hour" },
+                { "name": "Money", "cost": 0.25, "window": { "unit": "month" }, "timeZone": "Europe/Berlin" }
+            ] },
+            { "label": "free", "key": "k2" },
+            { "label": "off", "key": "k3", "enabled": false }
+        ] }"#,
+    );
+    let labels: Vec<&str> = config.catalog.clients.iter().map(|it| it.label.as_str()).collect();
+    assert_eq!(labels, ["team", "free"]);
+    let keys: Vec<&str> = config.client_keys.iter().map(router_config::Secret::expose).collect();
+    assert_eq!(keys, ["k1", "k2"]);
+    let team = &config.catalog.clients[0];
+    let model = ModelRef { provider: 0, model: 0 };
+    let models = [Allowed::Alias("fast".into()), Allowed::Model(model), Allowed::Provider(0)];
+    assert_eq!(team.models, models);
+    let [requests, money] = &team.buckets[..] else { panic!("two limits") };
+    assert_eq!((requests.id.as_str(), requests.requests), ("bucket-1", Some(100)));
+    assert_eq!((money.id.as_str(), money.cost), ("money", Some(250_000)));
+    assert_eq!(money.window.time_zone.as_deref(), Some("Europe/Berlin"));
+    assert!(team.is_budgeted() && !config.catalog.clients[1].is_budgeted());
+    assert!(config.catalog.clients[1].allows(&Route::Direct(model)));
+}
+
+#[test]
+fn every_time_zone_of_the_world_is_known_and_others_are_not() {
+    let zone = |name: &str| {
+        try_load(&format!(
+            r#"{{ "providers": [{{ "id": "a", "baseUrl": "https://a.example.com", "format": "openai", "models": ["m"], "rateLimits": [{{ "models": "all", "requests": 1, "window": "day", "timeZone": "{name}" }}] }}] }}"#
+        ))
+        .0
+        .is_some()
+    };
+    for name in ["Europe/Berlin", "America/Argentina/Buenos_Aires", "UTC", "Asia/Kolkata"] {
+        assert!(zone(name), "{name}");
+    }
+    for name in ["Europe/Atlantis", "Mars", "CETT", "../UTC"] {
+        assert!(!zone(name), "{name}");
+    }
 }
 
 #[test]

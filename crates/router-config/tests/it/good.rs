@@ -32,7 +32,7 @@ fn v2() -> Config {
 }
 
 #[test]
-fn a_version_1_file_with_a_single_provider_loads() {
+fn d39_a_version_1_file_with_a_single_provider_loads() {
     let config = loaded(include_str!("good/v1.json"));
     let [provider] = &config.catalog.providers[..] else { panic!("one provider") };
     assert_eq!((config.version, provider.id.as_str()), (1, "my-openai"));

@@ -72,6 +72,7 @@ impl Refusal {
             (Some(failure), _) if failure.message.is_empty() => {
                 format!("the upstream of `{route}` failed: {}", failure.class)
             }
+            (Some(failure), RefusalKind::Exhausted) => format!("{}{wait}", failure.message),
             (Some(failure), _) => failure.message.clone(),
             (None, RefusalKind::Exhausted) => {
                 format!("every target of `{route}` has used up its configured limits{wait}")

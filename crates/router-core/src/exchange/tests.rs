@@ -62,6 +62,7 @@ fn play(state: &mut State, catalog: Catalog, script: &str, now: &mut UnixMs) -> 
         native_only: false,
         session: None,
         tokens: Tokens::default(),
+        client: None,
     };
     let planned = plan(&state.view(&table), &route, &facts, *now);
     state.accept(&planned, *now);
@@ -178,7 +179,7 @@ fn attempts_in_all_are_bounded() {
 }
 
 #[test]
-fn the_failure_that_tells_most_is_returned() {
+fn d45_the_failure_that_tells_most_is_returned() {
     check((2, 0), "cu", "ab 400");
     check((2, 0), "uc", "ab 400");
     check((2, 0), "ru", "ab 429");
@@ -222,6 +223,7 @@ fn nothing_follows_the_commit() {
         native_only: false,
         session: None,
         tokens: Tokens::default(),
+        client: None,
     };
     let route = resolve(table.catalog(), Some("all")).unwrap();
     let planned = plan(&state.view(&table), &route, &facts, now);

@@ -16,6 +16,8 @@ pub struct ErrorBody {
     pub code: Option<String>,
     /// `error.type` or the gRPC status name.
     pub kind: Option<String>,
+    /// `error.param`: the member of the request that is at fault.
+    pub param: Option<String>,
     /// Delay named inside the body, as its own text (`12s`), as Google sends it.
     pub delay: Option<String>,
     /// A status hidden in the body, as vendors send behind a 200.
@@ -86,6 +88,7 @@ fn read_members(error: &Value, found: &mut ErrorBody) {
         _ => {}
     }
     found.kind = text("status").or_else(|| text("type")).map(bounded);
+    found.param = text("param").map(bounded);
     if let Some(inner) = error.pointer("/innererror/code").and_then(Value::as_str) {
         found.code = Some(bounded(inner));
     }

@@ -69,13 +69,14 @@ pub fn classify(answer: &Answer<'_>, now: UnixMs) -> Option<Failure> {
     };
     let retry_after = retry_after(answer.headers, &body, now);
     let class = class_of(status, &body);
+    let parameter = super::parameter::unknown(class, &body);
     let message = if body.message.is_empty() {
         format!("upstream answered with status {}", answer.status)
     } else {
         body.message
     };
     let code = body.code.or(body.kind);
-    Some(Failure { class, status: Some(status), message, code, retry_after })
+    Some(Failure { class, status: Some(status), message, code, retry_after, parameter })
 }
 
 /// Classifies an error event inside a stream, whose data is `event`.
@@ -91,6 +92,7 @@ pub fn classify_stream_error(event: &[u8]) -> Failure {
         message,
         code: body.code.or(body.kind),
         retry_after: None,
+        parameter: None,
     }
 }
 
@@ -337,6 +339,8 @@ const UNSUPPORTED_WORDS: &[&str] = &[
     "support image input",
     "not a multimodal model",
     "is not multimodal",
+    "does not support parameters",
+    "' is unsupported",
     "function calling is not enabled",
     "system messages are not allowed",
     "enable-auto-tool-choice",

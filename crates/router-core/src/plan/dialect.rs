@@ -59,6 +59,7 @@ mod tests {
             native_only: false,
             session: None,
             tokens: crate::bucket::Tokens::default(),
+            client: None,
         };
         let provider = Provider { dialects: provider.to_vec(), ..Provider::default() };
         let model = Model { id: model.0.into(), dialects: model.1.to_vec(), ..Model::default() };

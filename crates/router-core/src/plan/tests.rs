@@ -156,9 +156,9 @@ fn least_cost_prefers_the_cheapest_for_this_request() {
     priced.providers[0].models[0].price = price(1.0, 10.0);
     priced.providers[1].models[0].price = price(3.0, 3.0);
     let mut world = World::new(priced);
-    world.tokens = Tokens { input: 1_000, output: 10 };
+    world.tokens = Tokens::new(1_000, 10);
     assert_eq!(world.turn("x"), "abc", "long in, short out; the unknown price is last");
-    world.tokens = Tokens { input: 100, output: 1_000 };
+    world.tokens = Tokens::new(100, 1_000);
     assert_eq!(world.turn("x"), "bac");
 }
 
@@ -221,7 +221,7 @@ fn a_session_moves_by_choice_only_when_staying_costs_more_than_its_cache() {
     world.session = Some(1);
     let mut reservation = world.begin("x").unwrap();
     world.state.commit(&mut reservation, None, world.now);
-    let used = Some(Tokens { input: 50_000, output: 10 });
+    let used = Some(Tokens::new(50_000, 10));
     world.end(reservation, Effect::Success, used);
     // Reading 50,000 tokens again takes 5 s.
     world.session = None;
@@ -243,7 +243,7 @@ fn a_session_moves_to_a_cheaper_target_only_if_that_saves_money() {
     priced.providers[0].models[0].price = price(2.0, 0.2);
     priced.providers[1].models[0].price = price(1.0, 1.0);
     let mut world = World::new(priced);
-    world.tokens = Tokens { input: 1_000, output: 0 };
+    world.tokens = Tokens::new(1_000, 0);
     world.session = Some(1);
     world.fail("b/m", FailureClass::RateLimited);
     assert_eq!(world.serve("x"), "a");
@@ -262,11 +262,11 @@ fn least_cost_learns_how_much_a_model_writes() {
     priced.providers[0].models[0].price = price(1.0, 10.0);
     priced.providers[1].models[0].price = price(2.0, 2.0);
     let mut world = World::new(priced);
-    world.tokens = Tokens { input: 1_000, output: 0 };
+    world.tokens = Tokens::new(1_000, 0);
     assert_eq!(world.turn("x"), "ab");
     for name in ["a/m", "b/m"] {
         let reservation = world.begin(name).unwrap();
-        let used = Some(Tokens { input: 1_000, output: 800 });
+        let used = Some(Tokens::new(1_000, 800));
         world.end(reservation, Effect::Success, used);
     }
     assert_eq!(world.turn("x"), "ba");

@@ -8,7 +8,7 @@ use super::{
     outbound,
 };
 use crate::affinity::{Pin, PinKey};
-use crate::catalog::{ModelRef, Strategy, Target, TargetRef};
+use crate::catalog::{Client, ModelRef, Strategy, Target, TargetRef};
 use crate::num::ratio;
 use crate::state::{Place, Standing, Turn, View};
 use crate::time::UnixMs;
@@ -24,6 +24,8 @@ pub(super) struct Leaf {
     /// Its lanes in [`Planner::lanes`].
     lanes: (usize, usize),
     open: bool,
+    /// Whether it has no price although the client key has a budget.
+    barred: bool,
     merit: Merit,
     cost_cached: Option<f64>,
     pinned: bool,
@@ -58,6 +60,8 @@ pub(super) struct Planner<'a> {
     now: UnixMs,
     key: Option<PinKey>,
     pin: Option<Pin>,
+    /// Whether the client key has a budget in money.
+    budgeted: bool,
     lanes: Vec<Lane>,
 }
 
@@ -70,7 +74,9 @@ impl<'a> Planner<'a> {
     ) -> Self {
         let policy = &view.catalog().routing.affinity;
         let pin = key.and_then(|key| view.pin(key, policy, now)).copied();
-        Self { view, facts, now, key, pin, lanes: Vec::new() }
+        let client = facts.client.and_then(|client| view.catalog().clients.get(client));
+        let budgeted = client.is_some_and(Client::is_budgeted);
+        Self { view, facts, now, key, pin, budgeted, lanes: Vec::new() }
     }
 
     pub(super) const fn pin_key(&self) -> Option<PinKey> {
@@ -90,6 +96,7 @@ impl<'a> Planner<'a> {
             dialect: None,
             lanes: (start, start),
             open: false,
+            barred: false,
             merit: Merit { quota: 0.0, failures: u32::MAX, latency_ms: None, cost: None },
             cost_cached: None,
             pinned: false,
@@ -99,9 +106,10 @@ impl<'a> Planner<'a> {
             return leaf;
         };
         leaf.dialect = outbound(self.facts, provider, model);
+        leaf.barred = self.budgeted && model.price.is_none();
         for credential in 0..provider.credentials.len().max(1) {
             let standing = self.view.standing(reference, credential, self.facts.tokens, self.now);
-            leaf.open |= standing.is_open() && leaf.dialect.is_some();
+            leaf.open |= standing.is_open() && leaf.dialect.is_some() && !leaf.barred;
             if standing.is_open() {
                 leaf.merit.quota = leaf.merit.quota.max(standing.quota);
             }
@@ -277,6 +285,11 @@ impl<'a> Planner<'a> {
             plan.skipped.push(Skipped { model, credential, tier, reason, until: None });
             return;
         };
+        if leaf.barred {
+            let reason = SkipReason::Unpriced;
+            plan.skipped.push(Skipped { model, credential, tier, reason, until: None });
+            return;
+        }
         if let Some((reason, until)) = SkipReason::of(&lane.standing) {
             plan.skipped.push(Skipped { model, credential, tier, reason, until });
             return;
@@ -288,6 +301,7 @@ impl<'a> Planner<'a> {
             dialect,
             tier,
             probe: false,
+            queued: false,
             timeouts,
         });
     }

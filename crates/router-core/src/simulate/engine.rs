@@ -97,6 +97,7 @@ impl<'a> Engine<'a> {
             native_only: false,
             session: record.session.map(SessionKey),
             tokens: record.tokens,
+            client: None,
         };
         let plan = plan(&self.state.view(&self.table), route, &facts, self.now);
         self.state.accept(&plan, self.now);
@@ -139,7 +140,12 @@ impl<'a> Engine<'a> {
                 }
             }
             Kind::End => {
-                let tokens = self.records.get(running.record).map(|record| record.tokens);
+                let tokens = self.records.get(running.record).map(|record| {
+                    let price = running.exchange.candidate();
+                    let price = price.and_then(|it| self.table.catalog().model(it.model)?.price);
+                    let cost = |price| crate::plan::expected_cost(&price, record.tokens, 0);
+                    record.tokens.at_cost(price.map_or(0.0, cost))
+                });
                 let end = running.exchange.on_end(tokens, self.now);
                 if let Some(held) = running.held.take() {
                     self.state.settle(held, &end, self.now);

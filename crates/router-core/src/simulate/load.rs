@@ -83,10 +83,10 @@ pub fn generate(load: &Load) -> Vec<Recorded> {
             dialect: Dialect::Anthropic,
             stream: true,
             session: id,
-            tokens: Tokens {
-                input: FIRST_INPUT + turn * TURN_INPUT,
-                output: 50 + whole(900.0 * seed.unit() * seed.unit()),
-            },
+            tokens: Tokens::new(
+                FIRST_INPUT + turn * TURN_INPUT,
+                50 + whole(900.0 * seed.unit() * seed.unit()),
+            ),
             attempts: Vec::new(),
             outcome: None,
         });

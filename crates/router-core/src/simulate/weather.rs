@@ -144,5 +144,6 @@ fn failure(class: FailureClass, answered: bool, retry_after_ms: Option<u64>) -> 
         message: String::new(),
         code: None,
         retry_after: retry_after_ms.map(ms),
+        parameter: None,
     }
 }

@@ -73,6 +73,7 @@ impl Call {
             dialect: Dialect::OpenaiChat,
             tier: Tier::Primary,
             probe: self.probe,
+            queued: false,
             timeouts: Timeouts::default(),
         };
         let pin = self.session.map(PinKey);

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Place, ProviderState, State, Table};
 use crate::affinity::PinKey;
-use crate::bucket::{Counter, Tokens};
+use crate::bucket::{Counter, Level, Tokens};
+use crate::catalog::Bucket;
 use crate::circuit::Gate;
 use crate::cooldown::{Cooldown, Scope};
 use crate::failure::FailureClass;
@@ -20,20 +21,20 @@ use crate::window::Span;
 const PROBE_LEASE: Duration = Duration::from_mins(1);
 
 /// A call that was counted and must be settled exactly once.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[must_use = "a reservation that is not settled is counted as in flight for ever"]
 pub struct Reservation {
-    place: Place,
-    holds: Vec<Hold>,
-    tokens: Tokens,
-    started: UnixMs,
-    pin: Option<PinKey>,
-    probes: Probes,
+    pub(super) place: Place,
+    pub(super) holds: Vec<Hold>,
+    pub(super) tokens: Tokens,
+    pub(super) started: UnixMs,
+    pub(super) pin: Option<PinKey>,
+    pub(super) probes: Probes,
 }
 
 /// One bucket's part of a reservation.
 #[derive(Debug)]
-struct Hold {
+pub(super) struct Hold {
     bucket: usize,
     counter: usize,
     span: Span,
@@ -41,7 +42,7 @@ struct Hold {
 
 /// What the call is a probe of.
 #[derive(Debug, Default)]
-struct Probes {
+pub(super) struct Probes {
     provider: bool,
     model: bool,
     lane: bool,
@@ -60,6 +61,8 @@ pub enum Refused {
     },
     /// A cooldown, an open circuit or a probe keeps it out.
     Blocked(Block),
+    /// It does not take a parameter the request has, as an earlier answer told.
+    Unfit,
     /// The plan has no such candidate.
     Unplanned,
 }
@@ -212,21 +215,43 @@ impl ProviderState {
         };
         let counted_by = place.counted_by.get(model.model).map_or(&[][..], Vec::as_slice);
         for index in counted_by {
-            let (Some(bucket), Some(slot)) =
-                (provider.buckets.get(*index), place.buckets.get(*index))
-            else {
-                continue;
-            };
+            let pair = provider.buckets.get(*index).zip(place.buckets.get(*index));
+            let Some((bucket, slot)) = pair else { continue };
             let counter = if bucket.per_credential { reservation.place.credential } else { 0 };
-            let Some(state) = self.buckets.get_mut(*slot) else { continue };
-            if state.counters.len() <= counter {
-                state.counters.resize(counter + 1, Counter::default());
-            }
-            let Some(counted) = state.counters.get_mut(counter) else { continue };
-            *counted = counted.at(&bucket.window, now);
-            counted.take(reservation.tokens);
-            reservation.holds.push(Hold { bucket: *slot, counter, span: counted.span });
+            self.hold(bucket, *slot, counter, reservation, now);
         }
+    }
+
+    /// Counts the reservation in one bucket.
+    pub(super) fn hold(
+        &mut self,
+        bucket: &Bucket,
+        slot: usize,
+        counter: usize,
+        reservation: &mut Reservation,
+        now: UnixMs,
+    ) {
+        let Some(state) = self.buckets.get_mut(slot) else { return };
+        if state.counters.len() <= counter {
+            state.counters.resize(counter + 1, Counter::default());
+        }
+        let Some(counted) = state.counters.get_mut(counter) else { return };
+        *counted = counted.at(&bucket.window, now);
+        counted.take(reservation.tokens);
+        reservation.holds.push(Hold { bucket: slot, counter, span: counted.span });
+    }
+
+    /// How full one bucket is for a request of `tokens`.
+    pub(super) fn level(
+        &self,
+        bucket: &Bucket,
+        slot: usize,
+        counter: usize,
+        tokens: Tokens,
+        now: UnixMs,
+    ) -> Level {
+        let counted = self.buckets.get(slot).and_then(|it| it.counters.get(counter).copied());
+        counted.unwrap_or_default().at(&bucket.window, now).level(bucket, tokens)
     }
 
     fn start_probes(&mut self, reservation: &mut Reservation, last_resort: bool, now: UnixMs) {
@@ -237,6 +262,7 @@ impl ProviderState {
             reservation.probes.provider = true;
         }
         let Some(model) = self.models.get_mut(place.model) else { return };
+        model.used_at = now;
         if half_open(model.health.circuit.gate(now)) {
             model.health.circuit.on_probe(now);
             reservation.probes.model = true;

@@ -62,6 +62,7 @@ struct SavedModel {
     health: SavedHealth,
     latency: Latency,
     output: Option<f64>,
+    used_at: UnixMs,
     /// By position of the credential.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     lanes: Vec<Option<Cooldown>>,
@@ -85,14 +86,21 @@ pub(super) struct SavedRotation {
     targets: Vec<(String, f64)>,
 }
 
+/// Where a session is, by name.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(default)]
-pub(super) struct SavedSession {
+pub struct SavedSession {
+    /// The session's 64-bit name on its route.
     pub key: u64,
-    provider: String,
-    model: String,
-    credential: String,
+    /// Provider id.
+    pub provider: String,
+    /// Model id.
+    pub model: String,
+    /// Label of the credential.
+    pub credential: String,
+    /// When it was last sent there.
     pub used_at: UnixMs,
+    /// Input tokens of its last request.
     pub tokens: u64,
 }
 
@@ -208,6 +216,7 @@ impl SavedProvider {
                     health: m.health.into(),
                     latency: m.latency,
                     output: m.output,
+                    used_at: m.used_at,
                     lanes: m.lanes.iter().map(|lane| lane.cooldown).collect(),
                 })
                 .collect(),
@@ -226,11 +235,13 @@ impl SavedProvider {
             health: m.health.into(),
             latency: m.latency,
             output: m.output.filter(|output| output.is_finite()),
+            used_at: m.used_at,
             lanes: m
                 .lanes
                 .into_iter()
                 .map(|cooldown| Lane { cooldown, probe_until: None })
                 .collect(),
+            unfit: Vec::new(),
         });
         ProviderState {
             id: self.id,

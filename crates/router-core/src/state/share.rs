@@ -10,10 +10,11 @@
 //! The store's counters are the truth. The local ones follow them, so planning sees what the
 //! others use, and they go on by themselves while the store is away.
 
+use super::table::CLIENT;
 use super::{Held, State, Table};
 use crate::bucket::{Counter, Tokens};
 use crate::catalog::Bucket;
-use crate::cooldown::{Cooldown, Scope};
+use crate::cooldown::Scope;
 use crate::plan::Plan;
 use crate::time::UnixMs;
 use crate::window::{Span, span};
@@ -35,6 +36,28 @@ pub struct Claim {
 }
 
 impl Claim {
+    /// `own` is the label and position of the credential whose counter it is.
+    fn new(
+        owner: &str,
+        bucket: &Bucket,
+        own: Option<(&str, usize)>,
+        tokens: Tokens,
+        now: UnixMs,
+    ) -> Self {
+        let key = own.map_or_else(
+            || format!("{owner}/{}", bucket.id),
+            |(label, _)| format!("{owner}/{}/{label}", bucket.id),
+        );
+        Self {
+            key,
+            span: span(&bucket.window, now),
+            bucket: bucket.clone(),
+            tokens,
+            provider: owner.to_owned(),
+            counter: own.map_or(0, |(_, position)| position),
+        }
+    }
+
     /// Whether the claim fits into `counter`.
     pub fn fits(&self, counter: &Counter) -> bool {
         self.in_span(*counter).level(&self.bucket, self.tokens).fits
@@ -71,22 +94,43 @@ impl State {
             table.provider(candidate.model).and_then(|p| p.counted_by.get(candidate.model.model));
         let buckets =
             counted_by.into_iter().flatten().filter_map(|index| provider.buckets.get(*index));
+        let label = provider.credentials.get(candidate.credential).map(|c| c.label.as_str());
+        let tokens = self.view(table).expected(candidate.model, plan.tokens);
         let claims = buckets.map(|bucket| {
-            let label = provider.credentials.get(candidate.credential).map(|c| c.label.as_str());
-            let (counter, key) = match label.filter(|_| bucket.per_credential) {
-                Some(label) => (place.credential, format!("{}/{}/{label}", provider.id, bucket.id)),
-                None => (0, format!("{}/{}", provider.id, bucket.id)),
-            };
-            Claim {
-                key,
-                span: span(&bucket.window, now),
-                bucket: bucket.clone(),
-                tokens: self.view(table).expected(candidate.model, plan.tokens),
-                provider: provider.id.clone(),
-                counter,
-            }
+            let own = label.filter(|_| bucket.per_credential).map(|it| (it, place.credential));
+            Claim::new(&provider.id, bucket, own, tokens, now)
         });
         claims.collect()
+    }
+
+    /// What a request must claim of its client key. Empty where nothing of the key is capped.
+    pub fn admission_claims(&self, table: &Table, plan: &Plan, now: UnixMs) -> Vec<Claim> {
+        let client = table.client(plan.client).filter(|_| !plan.candidates.is_empty());
+        let Some((client, _)) = client else { return Vec::new() };
+        let (name, tokens) = (format!("{CLIENT}{}", client.label), self.budgeted(table, plan));
+        client.buckets.iter().map(|it| Claim::new(&name, it, None, tokens, now)).collect()
+    }
+
+    /// Every counter of the catalog, to be followed in a store.
+    pub fn counters(&self, table: &Table, now: UnixMs) -> Vec<Claim> {
+        let mut all = Vec::new();
+        let none = Tokens::default();
+        for (provider, place) in table.catalog().providers.iter().zip(&table.providers) {
+            for bucket in &provider.buckets {
+                let labels = provider.credentials.iter().zip(&place.credentials);
+                let own = labels.map(|(it, at)| Some((it.label.as_str(), *at)));
+                let one = std::iter::once(None);
+                let owners: Vec<_> =
+                    if bucket.per_credential { own.collect() } else { one.collect() };
+                let claims = owners.into_iter();
+                all.extend(claims.map(|own| Claim::new(&provider.id, bucket, own, none, now)));
+            }
+        }
+        for client in &table.catalog().clients {
+            let name = format!("{CLIENT}{}", client.label);
+            all.extend(client.buckets.iter().map(|it| Claim::new(&name, it, None, none, now)));
+        }
+        all
     }
 
     /// Takes over what a store counts for `claim`.
@@ -104,39 +148,6 @@ impl State {
             && counter.span >= local.span
         {
             *local = counter;
-            self.revision += 1;
-        }
-    }
-
-    /// Takes over a cooldown that another router set, or lengthens it. What the state knows
-    /// nothing of, and circuits, which each router keeps for itself, are left alone.
-    pub fn hold(&mut self, held: &Held, now: UnixMs) {
-        let Some(class) = held.class else { return };
-        let Some(provider) = self.providers.iter_mut().find(|p| p.id == held.provider) else {
-            return;
-        };
-        let model = held.model.as_ref();
-        let model = model.and_then(|id| provider.models.iter().position(|m| m.id == *id));
-        let label = held.credential.as_ref();
-        let credential =
-            label.and_then(|l| provider.credentials.iter().position(|c| c.label == *l));
-        let slot = match (held.scope, model, credential) {
-            (Scope::Provider, ..) => Some(&mut provider.health.cooldown),
-            (Scope::Credential, _, Some(credential)) => {
-                provider.credentials.get_mut(credential).map(|c| &mut c.cooldown)
-            }
-            (Scope::Model, Some(model), _) => {
-                provider.models.get_mut(model).map(|m| &mut m.health.cooldown)
-            }
-            (Scope::Lane, Some(model), Some(credential)) => provider
-                .models
-                .get_mut(model)
-                .and_then(|m| m.lane_mut(credential))
-                .map(|lane| &mut lane.cooldown),
-            _ => None,
-        };
-        if let Some(slot) = slot {
-            Cooldown::set(slot, Cooldown { until: held.until, since: now, class });
             self.revision += 1;
         }
     }
@@ -223,7 +234,7 @@ mod tests {
         (reservation, claims): (Reservation, Vec<Claim>),
         answered: bool,
     ) {
-        let used = answered.then_some(Tokens { input: 1, output: 1 });
+        let used = answered.then_some(Tokens::new(1, 1));
         world.state.settle(
             reservation,
             &Settlement { answered, used, effect: Effect::Nothing },
@@ -250,7 +261,7 @@ mod tests {
         let second = begin(&mut two, &mut shared).unwrap();
         let third = begin(&mut one, &mut shared).unwrap();
         assert!(begin(&mut two, &mut shared).is_none(), "three are in flight");
-        assert!(two.plan("a/m").candidates.is_empty(), "and the other router knows");
+        assert!(two.plan("a/m").candidates[0].queued, "and the other router knows");
         end(&mut one, &mut shared, first, true);
         end(&mut two, &mut shared, second, false);
         end(&mut one, &mut shared, third, true);

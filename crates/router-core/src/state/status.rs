@@ -34,6 +34,15 @@ pub struct ModelStatus {
     pub latency_ms: Option<f64>,
 }
 
+/// How much of its limits one client key has used.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClientStatus {
+    /// The key's label.
+    pub client: String,
+    /// Its limits in config order.
+    pub limits: Vec<BucketStatus>,
+}
+
 /// How full one counter of a bucket is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BucketStatus {
@@ -52,7 +61,8 @@ pub struct BucketStatus {
 /// One cap of a bucket.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct CapStatus {
-    /// What is counted: `requests`, `tokens`, `input_tokens`, `output_tokens` or `concurrent`.
+    /// What is counted: `requests`, `tokens`, `input_tokens`, `output_tokens`,
+    /// `cost_usd_millionths` or `concurrent`.
     pub counts: &'static str,
     /// Used in this span.
     pub used: u64,
@@ -65,6 +75,21 @@ impl View<'_> {
     pub fn status(&self, now: UnixMs) -> Vec<ProviderStatus> {
         let providers = self.catalog().providers.iter().enumerate();
         providers.map(|(index, provider)| self.provider_status(index, provider, now)).collect()
+    }
+
+    /// How every client key of the catalog stands, in config order.
+    pub fn clients(&self, now: UnixMs) -> Vec<ClientStatus> {
+        let places = self.table.clients.iter();
+        let clients = self.catalog().clients.iter().zip(places).map(|(client, place)| {
+            let known = self.state.providers.get(place.slot);
+            let account = known.filter(|state| state.epoch == place.epoch);
+            let limits = client.buckets.iter().zip(&place.buckets).map(|(bucket, slot)| {
+                let counted = account.and_then(|state| state.buckets.get(*slot));
+                bucket_status(bucket, counted, 0, None, now)
+            });
+            ClientStatus { client: client.label.clone(), limits: limits.collect() }
+        });
+        clients.collect()
     }
 
     fn provider_status(&self, index: usize, provider: &Provider, now: UnixMs) -> ProviderStatus {
@@ -132,6 +157,7 @@ fn bucket_status(
         ("tokens", used.input.saturating_add(used.output), bucket.tokens),
         ("input_tokens", used.input, bucket.input_tokens),
         ("output_tokens", used.output, bucket.output_tokens),
+        ("cost_usd_millionths", used.cost, bucket.cost),
         ("concurrent", counter.in_flight, bucket.concurrent),
     ];
     let caps = caps

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{BucketState, CredentialState, ModelState, ProviderState, Rotation, State};
-use crate::catalog::{Alias, BucketModels, Catalog, ModelRef, Provider, Target, TargetRef};
+use crate::catalog::{Alias, BucketModels, Catalog, Client, ModelRef, Provider, Target, TargetRef};
 use crate::time::UnixMs;
 
-/// Providers the state remembers at most, removed ones included.
+/// What the names of client keys begin with in the state, where they stand among providers: no
+/// provider's id has a colon.
+pub(super) const CLIENT: &str = "client:";
+/// Providers and client keys the state remembers at most, removed ones included.
 const PROVIDERS_MAX: usize = 4_096;
 /// Removed models, credentials and buckets one provider's state keeps at most.
 const LEFTOVERS_MAX: usize = 1_024;
@@ -17,6 +20,8 @@ const LEFTOVERS_MAX: usize = 1_024;
 pub struct Table {
     catalog: Arc<Catalog>,
     pub(super) providers: Vec<ProviderPlace>,
+    /// Where the buckets of client keys stand.
+    pub(super) clients: Vec<ProviderPlace>,
     aliases: BTreeMap<String, (usize, u64)>,
 }
 
@@ -42,6 +47,11 @@ impl Table {
         self.providers.get(model.provider)
     }
 
+    /// The client key of this index, and where its buckets stand.
+    pub(super) fn client(&self, index: Option<usize>) -> Option<(&Client, &ProviderPlace)> {
+        self.catalog.clients.get(index?).zip(self.clients.get(index?))
+    }
+
     pub(super) fn alias(&self, name: &str) -> Option<(usize, u64)> {
         self.aliases.get(name).copied()
     }
@@ -59,12 +69,20 @@ impl State {
         self.revision += 1;
         self.give_away_unused(&catalog, now);
         let providers = catalog.providers.iter().map(|p| self.place_provider(p)).collect();
+        let clients = catalog.clients.iter().map(|it| self.place_provider(&account(it))).collect();
         let aliases = catalog
             .aliases
             .iter()
             .map(|(name, alias)| (name.clone(), self.place_alias(name, alias, &catalog)))
             .collect();
-        Table { catalog, providers, aliases }
+        Table { catalog, providers, clients, aliases }
+    }
+
+    /// Whether `catalog` has something whose state is called `id`.
+    fn is_named(catalog: &Catalog, id: &str) -> bool {
+        let key = id.strip_prefix(CLIENT);
+        catalog.providers.iter().any(|p| p.id == id)
+            || key.is_some_and(|label| catalog.clients.iter().any(|it| it.label == label))
     }
 
     fn next_epoch(&mut self) -> u64 {
@@ -74,9 +92,10 @@ impl State {
 
     /// Empties the positions of providers and aliases that are gone and left nothing behind.
     fn give_away_unused(&mut self, catalog: &Catalog, now: UnixMs) {
-        let crowded = self.providers.len() + catalog.providers.len() > PROVIDERS_MAX;
+        let wanted = catalog.providers.len() + catalog.clients.len();
+        let crowded = self.providers.len() + wanted > PROVIDERS_MAX;
         for provider in &mut self.providers {
-            let gone = !catalog.providers.iter().any(|p| p.id == provider.id);
+            let gone = !Self::is_named(catalog, &provider.id);
             if gone && (crowded || provider.left_nothing(now)) {
                 *provider = ProviderState::default();
             }
@@ -134,6 +153,12 @@ impl State {
         }
         (slot, rotation.epoch)
     }
+}
+
+/// A client key as the state keeps it: a provider with buckets and nothing else.
+fn account(client: &Client) -> Provider {
+    let id = format!("{CLIENT}{}", client.label);
+    Provider { id, buckets: client.buckets.clone(), ..Provider::default() }
 }
 
 /// How a target is called in the state: `provider/model` or `alias:name`.

@@ -84,13 +84,13 @@ fn token_caps_reserve_estimates_and_settle_real_usage() {
         provider.buckets.push(Bucket { tokens: Some(1_000), ..bucket("t") });
     });
     let mut world = World::new(capped);
-    world.tokens = Tokens { input: 300, output: 200 };
+    world.tokens = Tokens::new(300, 200);
     let first = world.begin("a/m").unwrap();
     let second = world.begin("a/m").unwrap();
     assert!(world.begin("a/m").is_err(), "1,000 tokens are reserved");
-    world.end(first, Effect::Success, Some(Tokens { input: 300, output: 10 }));
+    world.end(first, Effect::Success, Some(Tokens::new(300, 10)));
     assert!(world.begin("a/m").is_err(), "310 used and 500 reserved");
-    world.end(second, Effect::Success, Some(Tokens { input: 100, output: 10 }));
+    world.end(second, Effect::Success, Some(Tokens::new(100, 10)));
     let third = world.begin("a/m").unwrap();
     world.end(third, Effect::Success, None);
     assert!(world.begin("a/m").is_err(), "unknown usage keeps the estimate: 920 used");
@@ -102,10 +102,10 @@ fn a_request_larger_than_the_cap_is_let_into_an_empty_bucket() {
         provider.buckets.push(Bucket { output_tokens: Some(100), ..bucket("t") });
     });
     let mut world = World::new(capped);
-    world.tokens = Tokens { input: 1, output: 32_000 };
+    world.tokens = Tokens::new(1, 32_000);
     let only = world.begin("a/m").unwrap();
     assert!(world.begin("a/m").is_err());
-    world.end(only, Effect::Success, Some(Tokens { input: 1, output: 40 }));
+    world.end(only, Effect::Success, Some(Tokens::new(1, 40)));
     assert!(world.begin("a/m").is_err());
     world.tokens.output = 60;
     assert!(world.begin("a/m").is_ok());
@@ -113,9 +113,10 @@ fn a_request_larger_than_the_cap_is_let_into_an_empty_bucket() {
 
 #[test]
 fn concurrent_caps_count_requests_in_flight() {
-    let capped = catalog("a").change("a", |provider| {
+    let mut capped = catalog("a").change("a", |provider| {
         provider.buckets.push(Bucket { concurrent: Some(2), ..bucket("c") });
     });
+    capped.routing.queue = Duration::ZERO;
     let mut world = World::new(capped);
     let (first, second) = (world.begin("a/m").unwrap(), world.begin("a/m").unwrap());
     assert!(world.plan("a/m").candidates.is_empty());
@@ -161,12 +162,12 @@ fn a_settlement_from_an_earlier_span_leaves_the_present_one_alone() {
         cap.window.unit = WindowUnit::Minute;
         provider.buckets.push(cap);
     }));
-    world.tokens = Tokens { input: 10, output: 0 };
+    world.tokens = Tokens::new(10, 0);
     let old = world.begin("a/m").unwrap();
     world.wait(61);
     let new = world.begin("a/m").unwrap();
-    world.end(old, Effect::Success, Some(Tokens { input: 90, output: 0 }));
-    world.end(new, Effect::Success, Some(Tokens { input: 5, output: 0 }));
+    world.end(old, Effect::Success, Some(Tokens::new(90, 0)));
+    world.end(new, Effect::Success, Some(Tokens::new(5, 0)));
     let counter = world.state.providers[0].buckets[0].counters[0];
     assert_eq!((counter.requests, counter.tokens.input), (1, 5));
 }
@@ -278,7 +279,7 @@ fn an_old_table_reads_and_writes_nothing_of_what_was_given_away() {
     world.reload(catalog("c").monthly("c", 1));
     let effect = Effect::Failure {
         class: FailureClass::Unauthorized,
-        cooldown: Some((crate::cooldown::Scope::Provider, std::time::Duration::from_mins(1))),
+        cooldown: Some((crate::cooldown::Scope::Provider, Duration::from_mins(1))),
         circuit: None,
     };
     world.end(reservation, effect, None);
@@ -306,11 +307,11 @@ fn unknown_output_is_taken_to_be_average() {
     });
     let mut world = World::new(capped);
     let first = world.begin("a/m").unwrap();
-    world.end(first, Effect::Success, Some(Tokens { input: 10, output: 100 }));
+    world.end(first, Effect::Success, Some(Tokens::new(10, 100)));
     let held: Vec<_> = (0..20).map_while(|_| world.begin("a/m").ok()).collect();
     assert_eq!(held.len(), 9, "100 tokens used, nine times 100 reserved");
     for reservation in held {
-        world.end(reservation, Effect::Success, Some(Tokens { input: 10, output: 20 }));
+        world.end(reservation, Effect::Success, Some(Tokens::new(10, 20)));
     }
     assert_eq!(world.state.providers[0].buckets[0].counters[0].tokens.output, 280);
     let average = world.state.providers[0].models[0].output.unwrap();

@@ -4,12 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{Place, State, Table};
 use crate::affinity::{Pin, PinKey};
-use crate::bucket::{Level, Tokens};
+use crate::bucket::{Counter, Level, Tokens};
 use crate::catalog::{AffinityPolicy, Catalog, ModelRef};
 use crate::circuit::Gate;
 use crate::cooldown::{Cooldown, Scope};
 use crate::failure::FailureClass;
 use crate::num::whole;
+use crate::plan::expected_cost;
 use crate::time::UnixMs;
 
 /// Read-only state as one table sees it.
@@ -84,16 +85,24 @@ impl<'a> View<'a> {
     }
 
     /// What a call of `model` is expected to use: `tokens`, with the output its answers have on
-    /// average where `tokens` names none.
+    /// average where `tokens` names none, and what that costs.
     pub fn expected(&self, model: ModelRef, tokens: Tokens) -> Tokens {
-        if tokens.output > 0 {
-            return tokens;
+        let tokens = if tokens.output > 0 {
+            tokens
+        } else {
+            Tokens { output: self.usual_output(model).map_or(0, whole), ..tokens }
+        };
+        match self.catalog().model(model).and_then(|model| model.price.as_ref()) {
+            Some(price) => tokens.at_cost(expected_cost(price, tokens, 0)),
+            None => tokens,
         }
-        let average = self.table.provider(model).and_then(|place| {
-            let state = self.state.providers.get(place.slot).filter(|p| p.epoch == place.epoch)?;
-            state.models.get(*place.models.get(model.model)?)?.output
-        });
-        Tokens { output: average.map_or(0, whole), ..tokens }
+    }
+
+    /// Output of an answer of `model` in tokens, on average.
+    fn usual_output(&self, model: ModelRef) -> Option<f64> {
+        let place = self.table.provider(model)?;
+        let state = self.state.providers.get(place.slot).filter(|p| p.epoch == place.epoch)?;
+        state.models.get(*place.models.get(model.model)?)?.output
     }
 
     /// How `model` stands with a credential, both of the view's catalog, for a request that is
@@ -165,11 +174,11 @@ impl<'a> View<'a> {
             };
             let credential = place.credentials.get(credential).copied().unwrap_or(0);
             let counter = if bucket.per_credential { credential } else { 0 };
-            let counter = state
-                .and_then(|state| state.buckets.get(*slot)?.counters.get(counter).copied())
-                .unwrap_or_default()
-                .at(&bucket.window, now);
-            each(*index, counter.level(bucket, tokens));
+            let level = state.map_or_else(
+                || Counter::default().at(&bucket.window, now).level(bucket, tokens),
+                |state| state.level(bucket, *slot, counter, tokens, now),
+            );
+            each(*index, level);
         }
     }
 

@@ -120,7 +120,7 @@ pub(crate) async fn make<H: Host>(
     let plan = settling.exchange().plan();
     let candidate = plan.candidates.get(dial.candidate).copied();
     let unusable = || classify_transport(Fault::Misconfigured, None, "the candidate is gone");
-    let outbound = outbound::build(job, &candidate.ok_or_else(unusable)?)?;
+    let outbound = outbound::build(job, &candidate.ok_or_else(unusable)?, settling.unfit())?;
     let call = Call { job, way: outbound.way, timeouts: dial.timeouts };
     let sent = job.host.send(outbound.request, dial.timeouts.connect);
     let response = match within::<H, _>(earlier(first, total), sent).await {
@@ -209,7 +209,8 @@ impl<H: Host> Call<'_, H> {
         let native = matches!(self.way, Way::Native) && is_native(self.job, &plain);
         let words = if native {
             let headers = headers::to_client(&head.headers);
-            Words::Native { status: head.status, headers, body: plain }
+            let status = known_status(self.job.dialect, head.status);
+            Words::Native { status, headers, body: plain }
         } else {
             Words::Error(UpstreamError::read(status, &plain).to_client_error())
         };
@@ -304,6 +305,12 @@ impl<H: Host> Call<'_, H> {
 fn is_native<H: Host>(job: &Job<H>, body: &[u8]) -> bool {
     peek::find(body, "error").is_some_and(|error| error.starts_with(b"{"))
         && (job.dialect != Dialect::Anthropic || peek::find(body, "type").is_some())
+}
+
+/// The status of an upstream's error as clients of `dialect` know it: 529 is for Messages alone.
+fn known_status(dialect: Dialect, status: StatusCode) -> StatusCode {
+    let is_foreign = status.as_u16() == 529 && dialect != Dialect::Anthropic;
+    if is_foreign { StatusCode::SERVICE_UNAVAILABLE } else { status }
 }
 
 /// The upstream's answer as it is, but for an encoding that the client cannot read.

@@ -11,7 +11,8 @@ use router_wire::canonical::Loss;
 use router_wire::peek::{self, Peek};
 use router_wire::splice::{Part, Splice};
 use router_wire::translate::{
-    RequestExtra, Session, Target, TranslateError, translate_request, without_foreign_state,
+    self, RequestExtra, Session, Target, TranslateError, translate_request, without_foreign_state,
+    without_members,
 };
 
 use super::attempt::Failed;
@@ -43,7 +44,13 @@ pub(super) struct Translated {
 }
 
 /// Builds the request for `candidate`.
-pub(super) fn build<H: Host>(job: &Job<H>, candidate: &Candidate) -> Result<Outbound, Failed> {
+///
+/// What the upstream is known not to take is left out of a translation.
+pub(super) fn build<H: Host>(
+    job: &Job<H>,
+    candidate: &Candidate,
+    unfit: &[String],
+) -> Result<Outbound, Failed> {
     let misconfigured = |what: String| Failure::new(FailureClass::Misconfigured, what);
     let config = &job.host.snapshot().config;
     let provider = config.upstreams.get(candidate.model.provider);
@@ -59,7 +66,9 @@ pub(super) fn build<H: Host>(job: &Job<H>, candidate: &Candidate) -> Result<Outb
     let (body, way) = if native {
         (spliced(job, model), Way::Native)
     } else {
-        let outbound = translated(job, candidate, model).map_err(|error| untranslatable(&error))?;
+        let outbound = translated(job, candidate, model)
+            .and_then(|outbound| leave_out(job, candidate, outbound, unfit))
+            .map_err(|error| untranslatable(&error))?;
         for (name, value) in outbound.headers {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 added.insert(HeaderName::from_static(name), value);
@@ -115,7 +124,7 @@ fn translated<H: Host>(
     job: &Job<H>,
     candidate: &Candidate,
     model: &str,
-) -> Result<router_wire::translate::Outbound, TranslateError> {
+) -> Result<translate::Outbound, TranslateError> {
     let translations = &job.host.snapshot().translations;
     let options = translations.options(&job.route, candidate.model);
     let target = Target {
@@ -143,6 +152,26 @@ fn translated<H: Host>(
         kept: &kept,
     };
     translate_request(job.dialect, &job.body, &extra, &target)
+}
+
+/// Leaves out what the upstream is known not to take, unless that is more than may be lost.
+fn leave_out<H: Host>(
+    job: &Job<H>,
+    candidate: &Candidate,
+    mut outbound: translate::Outbound,
+    unfit: &[String],
+) -> Result<translate::Outbound, TranslateError> {
+    if unfit.is_empty() {
+        return Ok(outbound);
+    }
+    let Some((body, losses)) = without_members(&outbound.body, unfit) else { return Ok(outbound) };
+    let strict = &job.host.snapshot().translations.options(&job.route, candidate.model).strict;
+    if losses.iter().any(|loss| strict.contains(&loss.severity)) {
+        return Err(TranslateError::Strict(losses));
+    }
+    outbound.body = body;
+    outbound.losses.extend(losses);
+    Ok(outbound)
 }
 
 /// What cannot be carried to one dialect may fit another candidate; what cannot be read fits none.

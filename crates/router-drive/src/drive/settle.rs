@@ -6,7 +6,7 @@ use http::StatusCode;
 use router_core::bucket::Tokens;
 use router_core::exchange::{Exchange, Outcome, Refusal, Step};
 use router_core::failure::Failure;
-use router_core::state::Settlement;
+use router_core::state::{Effect, Refused, Settlement};
 use router_wire::canonical::Loss;
 use router_wire::{Dialect, Usage};
 
@@ -35,6 +35,13 @@ pub(crate) struct Settling<H: Host> {
     inbound: Dialect,
     exchange: Exchange,
     reservation: Option<H::Reservation>,
+    /// The request's part of its client key's limits.
+    admission: Option<H::Reservation>,
+    /// Whether any upstream answered, and what the last call used.
+    answered_once: bool,
+    used: Option<Tokens>,
+    /// What the upstream being called is known not to take.
+    unfit: Vec<String>,
     started: H::Instant,
     first_output: Option<Duration>,
     sent: H::Instant,
@@ -54,6 +61,10 @@ impl<H: Host> Settling<H> {
             inbound: job.dialect,
             exchange,
             reservation: None,
+            admission: None,
+            answered_once: false,
+            used: None,
+            unfit: Vec::new(),
             started: job.started,
             first_output: None,
             sent: job.started,
@@ -78,11 +89,42 @@ impl<H: Host> Settling<H> {
         &self.exchange
     }
 
+    /// Counts the request in the limits of its client key, called `label`, and waits a moment for
+    /// room in them. Returns what to do then.
+    pub(crate) async fn admit(&mut self, client: Option<usize>, label: &str) -> Step {
+        loop {
+            let refused = match self.host.admit(self.exchange.plan(), client).await {
+                Ok(admission) => {
+                    self.admission = admission;
+                    return self.step();
+                }
+                Err(refused) => refused,
+            };
+            match self.exchange.on_not_admitted(label, &refused, H::now()) {
+                Step::Wait { until } => super::wait::<H>(until).await,
+                refused => return refused,
+            }
+        }
+    }
+
+    /// What the upstream being called is known not to take.
+    pub(crate) fn unfit(&self) -> &[String] {
+        &self.unfit
+    }
+
+    /// The candidate is not called after all; what to do next.
+    pub(crate) fn pass_over(&mut self) -> Step {
+        let effect = Effect::Nothing;
+        self.settle(&Settlement { answered: false, used: None, effect });
+        self.exchange.on_refused(&Refused::Unfit, H::now())
+    }
+
     /// Counts the call of the plan's candidate `index`; `Err` is the step after a refusal.
     pub(crate) async fn reserve(&mut self, index: usize) -> Result<(), Step> {
         let plan = self.exchange.plan();
         let refused = match self.host.reserve(plan, index).await {
             Ok(reservation) => {
+                self.unfit = self.host.unfit(&reservation);
                 self.reservation = Some(reservation);
                 self.sent = H::instant();
                 self.answered = false;
@@ -109,6 +151,11 @@ impl<H: Host> Settling<H> {
             elapsed_ms = millis(H::instant() - self.sent),
             "attempt failed"
         );
+        if let Some((parameter, reservation)) =
+            failure.parameter.as_deref().zip(self.reservation.as_ref())
+        {
+            self.host.learn_unfit(reservation, parameter);
+        }
         let (settlement, step) = self.exchange.on_failure(failure, H::now());
         self.settle(&settlement);
         step
@@ -137,7 +184,7 @@ impl<H: Host> Settling<H> {
 
     /// The answer is over.
     pub(crate) fn finish(&mut self, end: End, usage: Option<Usage>) {
-        let used = usage.as_ref().map(tokens);
+        let used = usage.as_ref().map(|usage| self.tokens(usage));
         let mut outcome = Outcome::Complete;
         let settlement = match end {
             End::Complete => self.exchange.on_end(used, H::now()),
@@ -180,9 +227,23 @@ impl<H: Host> Settling<H> {
             total: (H::instant() - self.started),
         };
         self.host.ended(notes, &ended);
+        if let Some(admission) = self.admission.take() {
+            let (answered, used, effect) = (self.answered_once, self.used, Effect::Nothing);
+            self.host.settle(admission, &Settlement { answered, used, effect });
+        }
+    }
+
+    /// Tokens and what they cost.
+    fn tokens(&self, usage: &Usage) -> Tokens {
+        let catalog = &self.host.snapshot().config.catalog;
+        let model = self.exchange.candidate().and_then(|it| catalog.model(it.model));
+        let price = model.and_then(|model| model.price);
+        tokens(usage).at_cost(price.map_or(0.0, |price| price.of(usage)))
     }
 
     fn settle(&mut self, settlement: &Settlement) {
+        self.answered_once |= settlement.answered;
+        self.used = settlement.used;
         if let Some(reservation) = self.reservation.take() {
             self.host.settle(reservation, settlement);
         }
@@ -200,7 +261,7 @@ impl<H: Host> Drop for Settling<H> {
 }
 
 pub(super) fn tokens(usage: &Usage) -> Tokens {
-    Tokens { input: usage.input(), output: usage.output() }
+    Tokens::new(usage.input(), usage.output())
 }
 
 fn millis(elapsed: Duration) -> u64 {

@@ -150,7 +150,7 @@ fn failure_in_stream(message: &str, kind: Option<&str>, code: Option<&str>) -> F
 
 /// The failure that a translated error is.
 fn failure_of_error(error: &ClientError) -> Failure {
-    failure_in_stream(&error.message, Some(error.kind.openai_type()), error.code.as_deref())
+    failure_in_stream(&error.message, Some(error.kind.anthropic_type()), error.code.as_deref())
 }
 
 /// What an end that should not have been one is.

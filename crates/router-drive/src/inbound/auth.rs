@@ -1,11 +1,51 @@
-//! Who may use the router: the keys a request presents, compared in constant time.
+//! Who uses the router: the keys a request presents, compared in constant time.
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Uri};
+use router_config::Config;
 use subtle::ConstantTimeEq;
 
 /// Where clients put their key besides `Authorization`: Anthropic's and Google's headers.
 const KEY_HEADERS: [&str; 2] = ["x-api-key", "x-goog-api-key"];
+
+/// Who a request comes from.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Caller {
+    /// Somebody who presents no key of the router, where none is asked for.
+    #[default]
+    Anyone,
+    /// The holder of the master key.
+    Master,
+    /// The holder of a client key, by its index in the config.
+    Client(usize),
+}
+
+impl Caller {
+    /// The index of the client key.
+    pub const fn client(self) -> Option<usize> {
+        match self {
+            Self::Anyone | Self::Master => None,
+            Self::Client(index) => Some(index),
+        }
+    }
+}
+
+/// Whose key the request presents; `None` if it is nobody's.
+pub(crate) fn caller(
+    headers: &HeaderMap,
+    uri: &Uri,
+    in_query: bool,
+    config: &Config,
+) -> Option<Caller> {
+    let master = config.master_key.iter().map(|key| (Caller::Master, key));
+    let clients = config.client_keys.iter().enumerate();
+    let all = master.chain(clients.map(|(index, key)| (Caller::Client(index), key)));
+    // No early return: the time taken does not tell whose key it was, or how far it is down.
+    all.fold(None, |found, (caller, key)| {
+        let presented = presents(headers, uri, in_query, key.expose());
+        found.or_else(|| presented.then_some(caller))
+    })
+}
 
 /// Whether the request presents `key` in any of the accepted places.
 ///
@@ -25,7 +65,7 @@ pub fn presents(headers: &HeaderMap, uri: &Uri, in_query: bool, key: &str) -> bo
     let own = own.map(|value| value.as_bytes().trim_ascii());
     let query = uri.query().filter(|_| in_query).unwrap_or_default();
     let query = query.split('&').filter_map(|pair| pair.strip_prefix("key=")).map(str::as_bytes);
-    // No early return: the time taken does not tell which place held the right key.
+    // No early return here either: it would tell which place held the right key.
     authorization.chain(own).chain(query).fold(false, |found, presented| {
         let same: bool = presented.ct_eq(expected).into();
         found | same
@@ -75,6 +115,22 @@ mod tests {
         check(&[("authorization", "Bearer")], "/", false, false);
         check(&[("cookie", "s3cret")], "/", false, false);
         check(&[], "/?key=s3cret", false, false);
+    }
+
+    #[test]
+    fn each_key_is_somebodys() {
+        let text = r#"{ "masterKey": "m", "clientKeys": [
+            { "label": "a", "key": "k1" }, { "label": "b", "key": "k2" }] }"#;
+        let config = router_config::load(text, &router_config::NoLookup).config.unwrap();
+        let who = |key: &'static str| {
+            let value = HeaderValue::from_static(key);
+            let map = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+            caller(&map, &"/".parse().unwrap(), false, &config)
+        };
+        assert_eq!(who("Bearer m"), Some(Caller::Master));
+        assert_eq!(who("Bearer k1"), Some(Caller::Client(0)));
+        assert_eq!(who("Bearer k2"), Some(Caller::Client(1)));
+        assert_eq!(who("Bearer k3"), None);
     }
 
     #[test]

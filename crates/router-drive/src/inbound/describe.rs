@@ -2,12 +2,14 @@
 
 use http::{Response, StatusCode, request};
 use router_core::catalog::{Catalog, Model, Provider};
+use router_core::resolve::Route;
 use router_wire::Dialect;
 use router_wire::detect::HeaderHints;
 use router_wire::error::{ClientError, ErrorKind};
 use router_wire::models::{self, ModelRow, Page};
 use serde_json::json;
 
+use super::auth::Caller;
 use crate::host::Host;
 use crate::reply::{self, ReplyBody};
 use crate::snapshot::Snapshot;
@@ -70,13 +72,14 @@ pub(super) fn service<H: Host>() -> Response<ReplyBody<H>> {
     ok(body.to_string().into_bytes())
 }
 
-/// Every name a client can ask for, in the shape its kind of client reads.
+/// Every name the caller may ask for, in the shape its kind of client reads.
 pub(super) fn models<H: Host>(
     snapshot: &Snapshot,
+    caller: Caller,
     head: &request::Parts,
     shape: Option<Dialect>,
 ) -> Response<ReplyBody<H>> {
-    let names = names(&snapshot.config.catalog);
+    let names = names(&snapshot.config.catalog, caller);
     let rows: Vec<ModelRow<'_>> = names.iter().map(Name::row).collect();
     let query = Query::of(head);
     let page = Page {
@@ -90,12 +93,13 @@ pub(super) fn models<H: Host>(
 /// One of those names.
 pub(super) fn model<H: Host>(
     snapshot: &Snapshot,
+    caller: Caller,
     head: &request::Parts,
     id: &str,
     shape: Option<Dialect>,
 ) -> Result<Response<ReplyBody<H>>, ClientError> {
     let id = id.strip_prefix("models/").unwrap_or(id);
-    let names = names(&snapshot.config.catalog);
+    let names = names(&snapshot.config.catalog, caller);
     let Some(name) = names.iter().find(|name| name.id == id) else {
         let message = format!("no model `{id}`; GET /v1/models lists those there are");
         return Err(ClientError::new(ErrorKind::ModelNotFound, message));
@@ -131,18 +135,20 @@ impl Name<'_> {
 }
 
 /// Aliases first: they are what an operator made for clients to choose.
-fn names(catalog: &Catalog) -> Vec<Name<'_>> {
-    let aliases = catalog.aliases.keys().map(|alias| Name {
+fn names(catalog: &Catalog, caller: Caller) -> Vec<Name<'_>> {
+    let client = caller.client().and_then(|index| catalog.clients.get(index));
+    let allows = |route: &Route| client.is_none_or(|client| client.allows(route));
+    let aliases = catalog.aliases.keys().filter(|alias| allows(&Route::Alias((*alias).clone())));
+    let aliases = aliases.map(|alias| Name {
         id: alias.clone(),
         owner: OWNER,
         shown: alias.clone(),
         context_window: None,
         dialects: &[],
     });
-    let models = catalog
-        .providers
-        .iter()
-        .flat_map(|provider| provider.models.iter().map(|model| of_model(provider, model)));
+    let models = catalog.models().filter(|model| allows(&Route::Direct(*model)));
+    let models =
+        models.filter_map(|model| Some(of_model(catalog.provider(model)?, catalog.model(model)?)));
     aliases.chain(models).collect()
 }
 

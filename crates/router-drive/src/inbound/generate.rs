@@ -4,13 +4,15 @@ use bytes::Bytes;
 use http::{Response, request};
 use http_body::Body;
 use router_config::Operation as Endpoint;
-use router_core::resolve::{self, ResolveError};
+use router_core::catalog::Catalog;
+use router_core::resolve::{self, ResolveError, Route};
 use router_wire::Dialect;
 use router_wire::detect::{self, HeaderHints};
 use router_wire::error::{ClientError, ErrorKind};
 use router_wire::peek::{self, Peek, PeekError, Problem};
 use router_wire::surface::Operation;
 
+use super::auth::Caller;
 use super::extract::{self, BodyError};
 use super::{Context, Refused};
 use crate::drive::{self, Job};
@@ -21,6 +23,7 @@ use crate::session;
 /// Answers a request that needs an upstream.
 pub(super) async fn answer<H: Host, B>(
     cx: &Context<H>,
+    caller: Caller,
     head: &request::Parts,
     body: B,
     operation: Operation<'_>,
@@ -36,7 +39,7 @@ where
     check_model(&peek, &body).map_err(|error| peek_error(&error, &body))?;
     let asked = Asked::new(operation, &peek, head);
     let dialect = asked.dialect;
-    let job = job(cx, head, &body, &peek, asked);
+    let job = job(cx, caller, head, &body, (&peek, asked));
     let job = job.map_err(|error| Refused::in_dialect(error, dialect))?;
     drive::run(job).await.map_err(|refused| refused.or_dialect(dialect))
 }
@@ -81,14 +84,15 @@ impl Asked {
 
 fn job<H: Host>(
     cx: &Context<H>,
+    caller: Caller,
     head: &request::Parts,
     body: &Bytes,
-    peek: &Peek<'_>,
-    asked: Asked,
+    (peek, asked): (&Peek<'_>, Asked),
 ) -> Result<Job<H>, ClientError> {
     let catalog = &cx.host.snapshot().config.catalog;
     let route =
         resolve::resolve(catalog, asked.model.as_deref()).map_err(|error| resolve_error(&error))?;
+    check_allowed(catalog, caller, &route)?;
     Ok(Job {
         host: cx.host.clone(),
         id: cx.id,
@@ -106,10 +110,25 @@ fn job<H: Host>(
             .uri
             .query()
             .is_some_and(|query| query.split('&').any(|pair| pair == "beta=true")),
-        session: session::of(&catalog.routing.affinity, &head.headers, peek),
+        session: session::of(
+            &catalog.routing.affinity,
+            cx.host.snapshot().label(caller),
+            &head.headers,
+            peek,
+        ),
+        caller,
         body: body.clone(),
         found: peek.found(),
     })
+}
+
+/// Refuses what the caller's key may not be used for.
+fn check_allowed(catalog: &Catalog, caller: Caller, route: &Route) -> Result<(), ClientError> {
+    let client = caller.client().and_then(|index| catalog.clients.get(index));
+    let Some(client) = client.filter(|client| !client.allows(route)) else { return Ok(()) };
+    let name = route.name(catalog);
+    let message = format!("the key `{}` may not use `{name}`", client.label);
+    Err(ClientError::new(ErrorKind::Permission, message).with_param("model"))
 }
 
 fn body_error(error: BodyError, limit: usize) -> ClientError {

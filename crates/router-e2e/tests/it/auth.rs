@@ -23,7 +23,7 @@ fn guarded(provider: &Provider) -> Result<Value> {
 }
 
 #[test]
-fn the_key_is_taken_in_every_form_clients_send_it() -> Result<()> {
+fn d19_the_key_is_taken_in_every_form_clients_send_it() -> Result<()> {
     let provider = Provider::start()?;
     let router = Router::start(&guarded(&provider)?)?;
     let bearer = |scheme: &str| format!("{scheme} {MASTER}");
@@ -119,7 +119,7 @@ fn nobody_is_asked_on_the_loopback_address_unless_config_says_so() -> Result<()>
 }
 
 #[test]
-fn a_key_in_the_environment_outweighs_the_file() -> Result<()> {
+fn d2_a_key_in_the_environment_outweighs_the_file() -> Result<()> {
     let provider = Provider::start()?;
     let mut config = guarded(&provider)?;
     let env = [("LLM_ROUTER_MASTER_KEY", "from-env")];

@@ -64,7 +64,7 @@ fn broken_json_is_shown_with_line_and_column() -> Result<()> {
 }
 
 #[test]
-fn every_problem_of_a_config_is_told_at_once() -> Result<()> {
+fn d25_every_problem_of_a_config_is_told_at_once() -> Result<()> {
     let text = r#"{
   "version": 2,
   "providers": [
@@ -95,7 +95,7 @@ fn a_config_without_a_provider_does_not_start() -> Result<()> {
 }
 
 #[test]
-fn unknown_keys_are_warned_about_and_kept() -> Result<()> {
+fn d6_unknown_keys_are_warned_about_and_kept() -> Result<()> {
     let provider = Provider::start()?;
     let mut config = provider.config(&[])?;
     config["colour"] = json!("green");
@@ -110,7 +110,7 @@ fn unknown_keys_are_warned_about_and_kept() -> Result<()> {
 }
 
 #[test]
-fn validate_reports_without_starting_or_writing() -> Result<()> {
+fn d6_validate_reports_without_starting_or_writing() -> Result<()> {
     let folder = TempDir::new()?;
     let path = folder.path().join("config.json");
     let name = path.to_string_lossy().into_owned();
@@ -166,7 +166,7 @@ fn a_port_in_use_is_left_to_its_holder() -> Result<()> {
 }
 
 #[test]
-fn a_bad_body_is_refused_in_the_clients_dialect() -> Result<()> {
+fn d41_a_bad_body_is_refused_in_the_clients_dialect() -> Result<()> {
     let provider = Provider::start()?;
     let router = Router::start(&provider.config(&[])?)?;
     let deep = format!("{{\"model\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
@@ -269,7 +269,7 @@ fn a_body_up_to_the_limit_is_taken_and_not_a_byte_more() -> Result<()> {
 }
 
 #[test]
-fn an_oversize_body_is_not_kept() -> Result<()> {
+fn d41_an_oversize_body_is_not_kept() -> Result<()> {
     let origin = Origin::saying(whole("{\"id\":\"x\"}"))?;
     let mut config = origin.config(&["openai"]);
     config["server"] = json!({"maxBodyBytes": 1_000_000});

@@ -66,7 +66,7 @@ fn counts_and_records_outlive_a_killed_router() -> Result<()> {
 }
 
 #[test]
-fn a_second_router_of_the_same_user_says_that_it_counts_by_itself() -> Result<()> {
+fn d38_a_second_router_of_the_same_user_says_that_it_counts_by_itself() -> Result<()> {
     let provider = Provider::start()?;
     let (home, config) = (TempDir::new()?, capped(&provider, 1)?);
     let first = start(&home, &config)?;

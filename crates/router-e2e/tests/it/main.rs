@@ -5,10 +5,12 @@
 mod admin;
 mod auth;
 mod bad_input;
+mod clients;
 mod common;
 mod conformance;
 mod faults;
 mod kept;
+mod learned;
 mod limits;
 mod outbound;
 mod parity;
@@ -20,4 +22,5 @@ mod streams;
 mod surface;
 mod tls;
 mod tokens;
+mod wild;
 mod worker;

@@ -28,7 +28,7 @@ fn requests(model: &str, is_stream: bool) -> [(&'static str, Value); 3] {
 }
 
 #[test]
-fn a_request_is_untouched_but_for_its_model() -> Result<()> {
+fn d30_a_request_is_untouched_but_for_its_model() -> Result<()> {
     let origin = Origin::saying(whole(COMPLETION))?;
     let router = Router::start(&origin.config(&["openai"]))?;
     for (sent, expect) in [
@@ -218,7 +218,7 @@ fn only_listed_headers_of_a_client_reach_an_upstream() -> Result<()> {
 }
 
 #[test]
-fn a_messages_upstream_gets_its_own_key_version_and_allowed_beta_features() -> Result<()> {
+fn d29_a_messages_upstream_gets_its_own_key_version_and_allowed_beta_features() -> Result<()> {
     let message = r#"{"id":"msg","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"hi"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":1,"output_tokens":1}}"#;
     let origin = Origin::saying(whole(message))?;
     let mut config = origin.config(&["claude"]);
@@ -356,7 +356,7 @@ fn an_error_that_comes_compressed_is_readable() -> Result<()> {
 }
 
 #[test]
-fn redirects_are_not_followed_and_carry_no_credential_away() -> Result<()> {
+fn d17_redirects_are_not_followed_and_carry_no_credential_away() -> Result<()> {
     let elsewhere = Origin::saying(whole(COMPLETION))?;
     for status in [301, 302, 303, 307, 308] {
         let location = format!("{}/v1/chat/completions", elsewhere.url());

@@ -87,6 +87,18 @@ fn every_way_editors_save_a_file_is_noticed() -> Result<()> {
 }
 
 #[test]
+fn what_waits_for_a_restart_is_told() -> Result<()> {
+    let provider = Provider::start()?;
+    let router = Router::start(&version(&provider, "v0")?)?;
+    let mut next = version(&provider, "next")?;
+    next["state"] = json!({ "backend": "memory" });
+    fs::write(router.config_path(), next.to_string())?;
+    wait_for(&router, "next")?;
+    router.wait_for_log("only in force after a restart: state")?;
+    Ok(())
+}
+
+#[test]
 fn a_config_behind_symlinks_is_followed() -> Result<()> {
     let provider = Provider::start()?;
     let router = Router::start(&version(&provider, "v0")?)?;

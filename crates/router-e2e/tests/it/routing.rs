@@ -309,7 +309,7 @@ fn a_providers_timeout_outweighs_the_routers() -> Result<()> {
 }
 
 #[test]
-fn a_whole_answer_has_a_total_limit_and_a_stream_has_none() -> Result<()> {
+fn d1_a_whole_answer_has_a_total_limit_and_a_stream_has_none() -> Result<()> {
     let mut pair = Pair::start()?;
     pair.config["routing"]["timeouts"] = json!({"totalMs": 300, "idleMs": 5_000});
     let router = Router::start(&pair.config)?;

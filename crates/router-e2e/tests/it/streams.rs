@@ -215,7 +215,7 @@ fn wait_for(provider: &Provider, is: impl Fn(&Record) -> bool) -> Result<Record>
 }
 
 #[test]
-fn a_client_that_leaves_cancels_the_upstream_at_once() -> Result<()> {
+fn d8_a_client_that_leaves_cancels_the_upstream_at_once() -> Result<()> {
     // Where the answer stands when the client goes.
     for fault in [
         Fault::BlackHole,
@@ -256,7 +256,7 @@ fn a_client_that_leaves_cancels_the_upstream_at_once() -> Result<()> {
 }
 
 #[test]
-fn a_client_that_leaves_while_it_is_kept_alive_cancels_too() -> Result<()> {
+fn d8_a_client_that_leaves_while_it_is_kept_alive_cancels_too() -> Result<()> {
     let (provider, router) = start(&json!({"stream": {"keepAliveMs": 20}}))?;
     provider.demo().script("m", Script::always(Fault::BlackHole));
     let body = Speaks::Chat.request(MODEL, true).to_string();

@@ -53,7 +53,7 @@ fn every_dialect_is_served_at_all_its_addresses() -> Result<()> {
 }
 
 #[test]
-fn the_unified_addresses_find_the_dialect_in_the_body() -> Result<()> {
+fn d22_the_unified_addresses_find_the_dialect_in_the_body() -> Result<()> {
     let provider = Provider::start()?;
     let router = Router::start(&provider.config(&[])?)?;
     for path in ["/", "/v1", "/v1/", "/route", "/router/", "/route/v1", "/router/v1"] {
@@ -111,7 +111,7 @@ fn endpoints_without_a_dialect_of_their_own_are_served_under_every_prefix() -> R
 }
 
 #[test]
-fn the_router_says_what_it_is_and_that_it_lives() -> Result<()> {
+fn d20_the_router_says_what_it_is_and_that_it_lives() -> Result<()> {
     let provider = Provider::start()?;
     let router = Router::start(&provider.config(&[])?)?;
     let health = get(router.address(), "/health")?.json()?;
@@ -133,7 +133,7 @@ fn the_router_says_what_it_is_and_that_it_lives() -> Result<()> {
 }
 
 #[test]
-fn a_wrong_method_is_told_the_right_ones() -> Result<()> {
+fn d42_a_wrong_method_is_told_the_right_ones() -> Result<()> {
     let provider = Provider::start()?;
     let router = Router::start(&provider.config(&[])?)?;
     for (method, path, allow) in [
@@ -265,7 +265,7 @@ fn ids(answer: &Answer) -> Result<Vec<String>> {
 }
 
 #[test]
-fn models_are_listed_in_the_shape_of_the_client() -> Result<()> {
+fn d21_models_are_listed_in_the_shape_of_the_client() -> Result<()> {
     let provider = Provider::start()?;
     let router = Router::start(&provider.config(&[])?)?;
     let version = ("anthropic-version", "2023-06-01");
@@ -348,7 +348,7 @@ fn preflight(router: &Router, path: &str, origin: Option<&str>) -> Result<Answer
 }
 
 #[test]
-fn web_pages_may_call_only_where_the_config_says_so() -> Result<()> {
+fn d31_web_pages_may_call_only_where_the_config_says_so() -> Result<()> {
     const ALLOW: &str = "access-control-allow-origin";
     let provider = Provider::start()?;
     let mut config = provider.config(&[])?;
@@ -385,7 +385,7 @@ fn web_pages_may_call_only_where_the_config_says_so() -> Result<()> {
 }
 
 #[test]
-fn only_listed_addresses_are_served() -> Result<()> {
+fn d18_only_listed_addresses_are_served() -> Result<()> {
     let provider = Provider::start()?;
     let mut config = provider.config(&[])?;
     config["server"] = json!({"allowedIps": ["10.0.0.0/8"]});

@@ -81,6 +81,7 @@ fn status(admin: &Admin, snapshot: &Snapshot) -> Value {
         "aliases": snapshot.config.catalog.aliases.keys().collect::<Vec<_>>(),
         "in_flight": telemetry.in_flight(),
         "providers": admin.app.store.status(&snapshot.table, now),
+        "clients": admin.app.store.clients(&snapshot.table, now),
         "cooldowns": admin.app.store.held(now),
     })
 }
@@ -123,7 +124,7 @@ async fn explain(
         QuestionError::Model(_) => {
             Problem::new(StatusCode::NOT_FOUND, "unknown_model", error.to_string())
         }
-        QuestionError::Dialect(_) => bad(error.to_string()),
+        QuestionError::Dialect(_) | QuestionError::Client(_) => bad(error.to_string()),
     })?;
     let accept = head.headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     if accept.is_some_and(|accept| accept.starts_with("text/plain")) {

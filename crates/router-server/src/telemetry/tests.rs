@@ -48,6 +48,7 @@ fn tell(meter: &Meter, labels: &Labels, catalog: &Catalog) {
         native_only: false,
         session: None,
         tokens: router_core::bucket::Tokens::default(),
+        client: None,
     };
     let plan = store.plan(&table, &route, &facts, NOW);
     meter.begun();

@@ -69,6 +69,9 @@ pub struct RecordedAttempt {
     pub failure: Option<FailureClass>,
     /// The upstream's status, where a failure had one.
     pub status: Option<u16>,
+    /// How long the upstream asked to be left alone, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
     /// Whether an HTTP answer came at all.
     pub answered: bool,
     /// From accept to the call, in milliseconds.

@@ -29,7 +29,7 @@ fn record(at: UnixMs, route: &str) -> Record {
         status: 200,
         first_output_ms: Some(12),
         total_ms: 34,
-        tokens: Tokens { input: 5, output: 6 },
+        tokens: Tokens::new(5, 6),
         cache_read: Some(1),
         cache_write: None,
         reasoning: None,
@@ -40,6 +40,7 @@ fn record(at: UnixMs, route: &str) -> Record {
             credential: "k1".into(),
             failure: Some(FailureClass::Overloaded),
             status: Some(529),
+            retry_after_ms: Some(1_500),
             answered: true,
             after_ms: 0,
             first_output_ms: 3,
@@ -104,8 +105,9 @@ fn a_record_is_what_simulate_reads() {
     let line = serde_json::to_string(&record(UnixMs(7), "x")).unwrap();
     let read: Recorded = serde_json::from_str(&line).unwrap();
     assert_eq!((read.at, read.model.as_deref(), read.stream), (UnixMs(7), Some("smart"), true));
-    assert_eq!(read.tokens, Tokens { input: 5, output: 6 });
+    assert_eq!(read.tokens, Tokens::new(5, 6));
     assert_eq!(read.attempts[0].failure, Some(FailureClass::Overloaded));
+    assert_eq!(read.attempts[0].retry_after_ms, Some(1_500));
     assert_eq!((read.attempts[0].target.as_str(), read.attempts[0].answered), ("b/m", true));
 }
 

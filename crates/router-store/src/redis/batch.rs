@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use router_core::bucket::Tokens;
-use router_core::state::Claim;
+use router_core::state::{Claim, SharedSession};
 use router_core::window::Span;
 
 use super::cooling::Cooling;
+
+/// Sessions that wait at most.
+const SESSIONS_MAX: usize = 10_000;
 
 /// Changes that wait to be sent. Bounded by buckets, by calls under way and by cooldowns: what
 /// concerns the same thing becomes one change.
@@ -17,6 +20,7 @@ pub(super) struct Batch {
     pub(super) flights: BTreeMap<(String, String), bool>,
     /// By provider and name; `None` lets it back in.
     pub(super) cooling: BTreeMap<(String, String), Option<Cooling>>,
+    pub(super) sessions: BTreeMap<u64, SharedSession>,
 }
 
 /// A change of a counter.
@@ -25,11 +29,15 @@ pub(super) struct Change {
     pub(super) requests: i64,
     pub(super) input: i64,
     pub(super) output: i64,
+    pub(super) cost: i64,
 }
 
 impl Batch {
     pub(super) fn is_empty(&self) -> bool {
-        self.counts.is_empty() && self.flights.is_empty() && self.cooling.is_empty()
+        self.counts.is_empty()
+            && self.flights.is_empty()
+            && self.cooling.is_empty()
+            && self.sessions.is_empty()
     }
 
     /// Adds requests and tokens to a claim's counter.
@@ -41,6 +49,7 @@ impl Batch {
         sum.input = sum.input.saturating_add(signed(more.input)).saturating_sub(signed(less.input));
         sum.output =
             sum.output.saturating_add(signed(more.output)).saturating_sub(signed(less.output));
+        sum.cost = sum.cost.saturating_add(signed(more.cost)).saturating_sub(signed(less.cost));
         if *sum == Change::default() {
             self.counts.remove(&key);
         }
@@ -62,6 +71,13 @@ impl Batch {
 
     pub(super) fn keep_out(&mut self, provider: &str, cooling: &Cooling) {
         self.cooling.insert((provider.to_owned(), cooling.name()), Some(cooling.clone()));
+    }
+
+    /// Says where a session is; while Redis is away for long, only of so many.
+    pub(super) fn send(&mut self, session: SharedSession) {
+        if self.sessions.len() < SESSIONS_MAX || self.sessions.contains_key(&session.key) {
+            self.sessions.insert(session.key, session);
+        }
     }
 
     pub(super) fn release(&mut self, provider: &str, name: String) {

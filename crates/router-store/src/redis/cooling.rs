@@ -1,4 +1,4 @@
-//! A cooldown as routers tell each other of it.
+//! A cooldown or an open circuit as routers tell each other of it.
 
 use router_core::cooldown::Scope;
 use router_core::failure::FailureClass;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Part;
 
-/// A cooldown, by name.
+/// A cooldown or an open circuit, by name.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Cooling {
     provider: String,
@@ -17,7 +17,8 @@ pub(crate) struct Cooling {
     scope: Scope,
     pub(super) until: UnixMs,
     pub(super) since: UnixMs,
-    class: FailureClass,
+    /// `None` for a circuit.
+    pub(super) class: Option<FailureClass>,
 }
 
 impl Cooling {
@@ -26,7 +27,7 @@ impl Cooling {
         scope: Scope,
         since: UnixMs,
         until: UnixMs,
-        class: FailureClass,
+        class: Option<FailureClass>,
     ) -> Self {
         let model = matches!(scope, Scope::Model | Scope::Lane).then(|| part.model.clone());
         let credential =
@@ -37,7 +38,9 @@ impl Cooling {
     /// What it is called among the provider's.
     pub(super) fn name(&self) -> String {
         let part = |text: &Option<String>| text.clone().unwrap_or_default();
-        format!("{}/{}/{}", self.scope.name(), part(&self.credential), part(&self.model))
+        let kind = if self.class.is_some() { "" } else { "circuit-" };
+        let scope = self.scope.name();
+        format!("{kind}{scope}/{}/{}", part(&self.credential), part(&self.model))
     }
 
     /// Whether it keeps out a call of this model with this credential.
@@ -55,7 +58,7 @@ impl Cooling {
             credential: self.credential.clone(),
             scope: self.scope,
             until: self.until,
-            class: Some(self.class),
+            class: self.class,
         }
     }
 }

@@ -174,7 +174,8 @@ impl Link {
         loop {
             let next = self.board.lock().next_batch();
             let Some((number, name, batch)) = next else { return Ok(()) };
-            self.scripts.merge(connection, &name, &batch).await?;
+            let kept = self.shared.lock().state.sessions_kept();
+            self.scripts.merge(connection, (&name, &batch), kept).await?;
             self.board.lock().confirm(number);
         }
     }
@@ -196,30 +197,35 @@ impl Link {
         }
     }
 
-    /// Takes over what other routers counted and what they keep out.
+    /// Takes over what other routers counted, what they keep out and let back in, and where they
+    /// sent sessions.
     async fn look(&self, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
-        let now = clock::now();
-        let (claims, providers) = self.board.lock().of_interest(now);
+        let (claims, providers, mut since, changes) = self.board.lock().of_interest();
         let mut rest = providers.as_slice();
         let mut parts: Vec<_> = claims.chunks(LOOK_MAX).collect();
         if parts.is_empty() {
             parts.push(&[]);
         }
         for part in parts {
-            let (counters, held) = self.scripts.look(connection, part, rest).await?;
+            let seen = self.scripts.look(connection, part, rest, since.take()).await?;
+            let now = clock::now();
+            let mut books = self.board.lock();
+            let released = books.learn(rest, &seen, changes, now);
+            drop(books);
             let mut inner = self.shared.lock();
-            for (claim, counter) in part.iter().zip(counters) {
+            for (claim, counter) in part.iter().zip(seen.counters) {
                 inner.state.adopt(claim, counter);
             }
-            for each in held.iter().flatten().filter(|each| now < each.until) {
-                inner.state.hold(&each.held(), now);
+            for each in seen.held.iter().flatten().filter(|each| now < each.until) {
+                inner.state.hold(&each.held(), each.since);
+            }
+            for each in released {
+                inner.state.release(&each.held());
+            }
+            for session in &seen.sessions {
+                inner.state.adopt_session(session, now);
             }
             drop(inner);
-            let mut books = self.board.lock();
-            for (provider, held) in rest.iter().zip(held) {
-                books.cooling.remove(provider);
-                books.know(provider, &held);
-            }
             rest = &[];
         }
         Ok(())

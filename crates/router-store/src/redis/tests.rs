@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use router_core::catalog::Bucket;
+use router_core::catalog::{Bucket, Catalog, Client, Price};
 use router_core::cooldown::Scope;
 use router_core::failure::FailureClass;
 use tempfile::TempDir;
@@ -271,6 +271,120 @@ fn a_cooldown_holds_for_all_until_it_is_cleared() {
     two.store.flush();
     assert_eq!(server.ask::<u64>(&["HLEN", "test:held:a"]), 0);
     assert_eq!(providers(&two).len(), 2);
+}
+
+#[test]
+fn what_is_let_back_in_by_one_is_let_back_in_by_all() {
+    let server = Server::start();
+    let (one, two) = (server.world(Vec::new()), server.world(Vec::new()));
+    let providers = |world: &World| {
+        let plan = world.plan("x", None);
+        let name = |it: &router_core::plan::Candidate| world.table.catalog().name(it.model);
+        plan.candidates.iter().map(name).collect::<Vec<_>>()
+    };
+    let reservation = run(one.reserved("a/m")).unwrap();
+    let class = FailureClass::Unauthorized;
+    let cooldown = Some((Scope::Credential, MINUTE));
+    one.settle(reservation, true, Effect::Failure { class, cooldown, circuit: None });
+    soon("the other skips it", || providers(&two) == ["b/m"]);
+    assert_eq!(two.store.held(two.now), one.store.held(one.now));
+    two.store.clear(None, two.now);
+    soon("the first takes it up again", || providers(&one).len() == 2);
+    assert_eq!(one.store.held(one.now), []);
+}
+
+#[test]
+fn a_circuit_that_opens_is_open_for_all_and_closes_for_all() {
+    let server = Server::start();
+    let (one, mut two) = (server.world(Vec::new()), server.world(Vec::new()));
+    let circuit = Some(Scope::Model);
+    let failure = Effect::Failure { class: FailureClass::ServerError, cooldown: None, circuit };
+    for _ in 0..2 {
+        let call = run(one.reserved("a/m")).unwrap();
+        one.settle(call, true, failure);
+    }
+    let held = one.store.held(one.now);
+    assert_eq!(held.len(), 1);
+    soon("the other leaves it alone", || two.store.held(two.now) == held);
+    // After its time the other sends a probe, which succeeds.
+    two.now = two.now.after(Duration::from_secs(31));
+    let mut probe = run(two.reserved("a/m")).unwrap();
+    two.store.commit(&mut probe, None, two.now);
+    two.settle(probe, true, Effect::Success);
+    soon("it is closed for the first too", || one.store.held(one.now).is_empty());
+}
+
+#[test]
+fn a_session_goes_on_where_the_other_router_left_it() {
+    let server = Server::start();
+    let (one, two) = (server.world(Vec::new()), server.world(Vec::new()));
+    let first = |world: &World, session| {
+        let plan = world.plan("x", session);
+        world.table.catalog().name(plan.candidates[0].model)
+    };
+    for session in 0..20 {
+        let there = first(&one, Some(session));
+        let plan = one.plan("x", Some(session));
+        let mut call = run(one.store.reserve(&one.table, &plan, 0, one.now)).unwrap();
+        one.store.commit(&mut call, None, one.now);
+        one.settle(call, true, Effect::Success);
+        assert_eq!(one.table.catalog().name(plan.candidates[0].model), there);
+    }
+    one.store.flush();
+    assert_eq!(server.ask::<u64>(&["HLEN", "test:sessions"]), 20);
+    assert!(0 < server.ask::<i64>(&["PTTL", "test:sessions"]), "sessions expire");
+    let known = || two.store.look(|state| serde_json::to_value(state.save(two.now)).unwrap());
+    soon("the other knows them", || {
+        known()["sessions"].as_array().is_some_and(|all| all.len() == 20)
+    });
+    for session in 0..20 {
+        assert_eq!(first(&two, Some(session)), first(&one, Some(session)), "{session}");
+    }
+}
+
+#[test]
+fn what_others_use_is_seen_without_a_call() {
+    let server = Server::start();
+    let (one, two) = (server.world(monthly(4)), server.world(monthly(4)));
+    assert_eq!(one.served_of(3), 3);
+    soon("the level is known", || two.counted() == 3);
+}
+
+#[test]
+fn a_client_key_has_one_budget_for_all() {
+    let server = Server::start();
+    let keyed = || {
+        let mut catalog = Catalog::clone(&catalog(Vec::new()));
+        let limits = vec![Bucket { cost: Some(5), ..bucket("money") }];
+        let label = "team".to_owned();
+        catalog.clients = vec![Client { label, models: Vec::new(), buckets: limits }];
+        for provider in &mut catalog.providers {
+            let price = Price { input: 0.0, output: 0.2, cache_read: None, cache_write: None };
+            provider.models[0].price = Some(price);
+        }
+        Arc::new(catalog)
+    };
+    let notices = Notices::default();
+    let world = || World::new(server.store(&notices), keyed(), now());
+    let worlds = [world(), world()];
+    let admit = |world: &World| {
+        let mut plan = world.plan("a/m", None);
+        plan.client = Some(0);
+        run(world.store.admit(&world.table, &plan, world.now)).ok().flatten()
+    };
+    let mut served = 0;
+    for round in 0..10 {
+        let world = &worlds[round % 2];
+        if let Some(admitted) = admit(world) {
+            let used = Some(Tokens::new(7, 5).at_cost(0.000_001));
+            let how = Settlement { answered: true, used, effect: Effect::Nothing };
+            world.store.settle(admitted, &how, world.now);
+            world.store.flush();
+            served += 1;
+        }
+    }
+    assert_eq!(served, 5, "each costs a millionth of a dollar");
+    assert_eq!(server.ask::<u64>(&["HGET", "test:count:client:team/money", "d"]), 5);
 }
 
 #[test]

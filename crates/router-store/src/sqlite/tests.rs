@@ -138,7 +138,7 @@ fn a_second_store_on_the_same_file_says_so_and_counts_by_itself() {
 }
 
 #[test]
-fn a_file_that_cannot_be_made_leaves_the_state_in_memory() {
+fn d7_a_file_that_cannot_be_made_leaves_the_state_in_memory() {
     let folder = Folder::new();
     let path = folder.folder.path().join("file");
     fs::write(&path, "").unwrap();
@@ -186,7 +186,7 @@ fn child_that_is_killed() {
 }
 
 #[test]
-fn a_killed_process_loses_at_most_its_last_second() {
+fn d9_a_killed_process_loses_at_most_its_last_second() {
     let folder = Folder::new();
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "sqlite::tests::child_that_is_killed", "--ignored", "--nocapture"])

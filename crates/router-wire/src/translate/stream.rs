@@ -4,6 +4,7 @@ use super::dispatch::{self, Reader, Writer};
 use super::keep;
 use super::stage::{self, Stage};
 use super::{Answer, Session};
+use crate::Dialect;
 use crate::canonical::{Block, Delta, Event, Loss, Losses, Response, Sequencer, Start};
 use crate::error::{ClientError, ErrorKind};
 use crate::json::Str;
@@ -138,6 +139,14 @@ impl StreamTranslator {
         self.progress()
     }
 
+    /// Whether the whole answer is there, although the upstream's bytes may go on. In Chat and
+    /// Gemini the reason for the end is the end; the other dialects have an event for it.
+    pub fn has_answer(&self) -> bool {
+        let has_no_last_event =
+            matches!(self.session.outbound, Dialect::OpenaiChat | Dialect::Gemini);
+        self.pipe.seen.ended || (self.pipe.seen.stopped && has_no_last_event)
+    }
+
     /// The upstream's bytes have ended. Anything but [`Progress::Finished`] is
     /// [`Progress::Failed`]: the stream was cut.
     pub fn end(&mut self, out: &mut Vec<u8>) -> Progress {
@@ -147,7 +156,7 @@ impl StreamTranslator {
         let (session, pipe) = (&self.session, &mut self.pipe);
         self.decoder.finish(|event| pipe.event(session, event, out));
         if !self.pipe.seen.over() {
-            if self.pipe.seen.stopped {
+            if self.has_answer() {
                 self.pipe.pass(&self.session, Event::End, out);
             } else {
                 self.pipe.seen.fail(bad("the upstream's stream ended before the answer did"));

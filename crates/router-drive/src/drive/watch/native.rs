@@ -87,15 +87,23 @@ impl NativeWatch {
             return (self.terminal(&failure), End::Failed(failure));
         }
         match (self.tap.finish(), cut) {
-            (tap::End::Clean, _) | (tap::End::Unwatched, Cut::Closed) => {
-                (self.last_event(), End::Complete)
-            }
+            (tap::End::Clean, _) => (self.sealed(), End::Complete),
+            (tap::End::Unwatched, Cut::Closed) => (self.last_event(), End::Complete),
             (tap::End::Failed, _) => (self.last_event(), End::Failed(self.error_event())),
             (tap::End::Truncated | tap::End::NoEvents | tap::End::Unwatched, _) => {
                 let failure = failure_of(cut);
                 (self.terminal(&failure), End::Failed(failure))
             }
         }
+    }
+
+    /// The last event, and what a complete Chat stream ends with where the upstream left it out.
+    fn sealed(&mut self) -> Bytes {
+        let last = self.last_event();
+        if self.dialect != Dialect::OpenaiChat || self.tap.seen().done {
+            return last;
+        }
+        [&last[..], b"data: [DONE]\n\n"].concat().into()
     }
 
     /// An event that came whole but for the blank line behind it. Half an event is left out.
@@ -191,13 +199,13 @@ mod tests {
     }
 
     #[test]
-    fn half_an_event_after_the_end_is_left_out() {
+    fn half_an_event_after_the_end_is_left_out_and_the_end_made_whole() {
         for (tail, expect) in [
             ("data: [DONE]", "data: [DONE]\n\n"),
-            ("data: [", ""),
-            ("data: {\"usage\":{}}", "data: {\"usage\":{}}\n\n"),
-            ("data: {\"usa", ""),
-            ("", ""),
+            ("data: [", "data: [DONE]\n\n"),
+            ("data: {\"usage\":{}}", "data: {\"usage\":{}}\n\ndata: [DONE]\n\n"),
+            ("data: {\"usa", "data: [DONE]\n\n"),
+            ("", "data: [DONE]\n\n"),
         ] {
             let mut watch = watch();
             let answer = CHAT.strip_suffix("data: [DONE]\n\n").unwrap();

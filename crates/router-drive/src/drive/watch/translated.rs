@@ -71,7 +71,8 @@ impl TranslatedWatch {
 
     pub(super) fn end(&mut self, cut: &Cut) -> (Bytes, End) {
         let mut out = Vec::new();
-        if self.progress != Progress::Finished && matches!(cut, Cut::Closed) {
+        let has_ended = matches!(cut, Cut::Closed) || self.translator.has_answer();
+        if self.progress != Progress::Finished && has_ended {
             self.progress = self.translator.end(&mut out);
         }
         let end = match &self.progress {

@@ -1,0 +1,72 @@
+//! Leaves members out of a request that was translated, because its upstream does not take them.
+
+use std::borrow::Cow;
+
+use crate::canonical::{Loss, Severity};
+use crate::json::{JsonError, Raw, Str};
+
+/// The body without the members of these names at its top, and what is lost with them; `None` if it
+/// has none of them.
+pub fn without_members(body: &[u8], names: &[String]) -> Option<(Vec<u8>, Vec<Loss>)> {
+    let text = std::str::from_utf8(body).ok()?;
+    let (out, left) = rewrite(text, names).ok()?;
+    let loss = |name: &str| Loss {
+        path: name.to_owned(),
+        code: Cow::Borrowed("parameter-refused"),
+        why: Cow::Borrowed("the upstream answered before that it does not take it"),
+        severity: Severity::Setting,
+        count: 1,
+    };
+    (!left.is_empty()).then(|| (out, left.iter().map(|name| loss(name)).collect()))
+}
+
+fn rewrite(text: &str, names: &[String]) -> Result<(Vec<u8>, Vec<String>), JsonError> {
+    let mut c = Raw::parse(text)?.cursor();
+    let (mut out, mut left) = (Vec::with_capacity(text.len()), Vec::new());
+    let mut members = c.object()?;
+    out.push(b'{');
+    while let Some(key) = members.next(&mut c)? {
+        let value = c.raw()?;
+        if let Some(name) = names.iter().find(|name| key == name.as_str()) {
+            left.push(name.clone());
+            continue;
+        }
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        Str::from(key).push(&mut out);
+        out.push(b':');
+        out.extend_from_slice(value.text().as_bytes());
+    }
+    out.push(b'}');
+    Ok((out, left))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(body: &str, names: &[&str]) -> Option<(String, Vec<String>)> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let (out, losses) = without_members(body.as_bytes(), &names)?;
+        let paths = losses.into_iter().map(|loss| loss.path);
+        Some((String::from_utf8(out).unwrap(), paths.collect()))
+    }
+
+    #[test]
+    fn members_at_the_top_are_left_out_and_told() {
+        let body = r#"{"model":"m","top_k":5,"x":{"top_k":1},"seed":18446744073709551616}"#;
+        let (out, losses) = left(body, &["top_k", "nothing"]).unwrap();
+        assert_eq!(out, r#"{"model":"m","x":{"top_k":1},"seed":18446744073709551616}"#);
+        assert_eq!(losses, ["top_k"]);
+        let (out, losses) = left(body, &["model", "seed", "x", "top_k"]).unwrap();
+        assert_eq!((out.as_str(), losses.len()), ("{}", 4));
+    }
+
+    #[test]
+    fn other_bodies_are_left_alone() {
+        assert_eq!(left(r#"{"model":"m"}"#, &["top_k"]), None);
+        assert_eq!(left("not json", &["top_k"]), None);
+        assert_eq!(left("{}", &[]), None);
+    }
+}
