@@ -120,7 +120,7 @@ pub(crate) async fn make<H: Host>(
     let plan = settling.exchange().plan();
     let candidate = plan.candidates.get(dial.candidate).copied();
     let unusable = || classify_transport(Fault::Misconfigured, None, "the candidate is gone");
-    let outbound = outbound::build(job, &candidate.ok_or_else(unusable)?)?;
+    let outbound = outbound::build(job, &candidate.ok_or_else(unusable)?, dial.stateless)?;
     let call = Call { job, way: outbound.way, timeouts: dial.timeouts };
     let sent = job.host.send(outbound.request, dial.timeouts.connect);
     let response = match within::<H, _>(earlier(first, total), sent).await {
@@ -238,6 +238,14 @@ impl<H: Host> Call<'_, H> {
             return Err(garbled("the upstream's answer is not a JSON object").into());
         }
         match self.way {
+            Way::Native if outbound::streams(self.job) && !self.job.array => {
+                if self.job.endpoint == Endpoint::Completions {
+                    return Err(garbled("the upstream answered a streamed request whole").into());
+                }
+                let session = outbound::native_session(self.job);
+                let told = Translated { session, losses: Vec::new() };
+                replayed(self.job, &head.headers, &plain, told, self.timeouts)
+            }
             Way::Native => Ok(native_whole(self.job, &head, body, plain)),
             Way::Translated(translated) if self.job.stream => {
                 replayed(self.job, &head.headers, &plain, *translated, self.timeouts)

@@ -20,4 +20,5 @@ mod streams;
 mod surface;
 mod tls;
 mod tokens;
+mod translation;
 mod worker;
