@@ -3,7 +3,7 @@
 use router_config::{NoLookup, Severity};
 use router_wire::canonical::Losses;
 use router_wire::detect::{HeaderHints, detect};
-use router_wire::error::{ClientError, ErrorKind, StreamPlace, UpstreamError, is_error_body};
+use router_wire::error::{ClientError, ErrorKind, StreamPlace, UpstreamError};
 use router_wire::facts::FactsTable;
 use router_wire::gemini::count as gemini_count;
 use router_wire::peek::{Peek, Problem};
@@ -108,7 +108,6 @@ pub fn count(data: &[u8]) {
 /// Any body may come with an error status, any text may stand in an error and in a path; what the
 /// router makes of it is JSON.
 pub fn errors(data: &[u8]) {
-    is_error_body(data);
     for dialect in Dialect::ALL {
         usage_of_body(dialect, data);
         finish_reason_of_body(dialect, data);

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use ipnet::IpNet;
 use router_core::catalog::Catalog;
 use router_wire::Dialect;
+use router_wire::canonical::Severity;
 
 use crate::headers::sensitive;
 use crate::secret::Secret;
@@ -265,17 +266,27 @@ pub enum StateBackend {
 /// How requests and answers are translated.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Translation {
-    /// Severities of loss that refuse a request, in lower case; `all` stands for every one.
-    pub strict: Vec<String>,
+    /// Severities of loss that refuse a request.
+    pub strict: Vec<Severity>,
     /// Whether reasoning reaches Chat clients as `reasoning_content`.
     pub reasoning_to_chat: bool,
     /// Whether effort headers of clients count where the body asks for none.
     pub effort_headers: bool,
+    /// Limit of an answer where nobody states one, in tokens.
+    pub max_tokens_default: u64,
+    /// Whether a cache mark of an hour may become twelve hours at OpenAI.
+    pub cache_12h: bool,
 }
 
 impl Default for Translation {
     fn default() -> Self {
-        Self { strict: Vec::new(), reasoning_to_chat: true, effort_headers: false }
+        Self {
+            strict: Vec::new(),
+            reasoning_to_chat: true,
+            effort_headers: false,
+            max_tokens_default: 8192,
+            cache_12h: false,
+        }
     }
 }
 

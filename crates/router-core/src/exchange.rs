@@ -66,6 +66,8 @@ pub struct Dial {
     pub attempt: u32,
     /// Its time limits. The total is `None` for streams.
     pub timeouts: Timeouts,
+    /// Whether the state of earlier reasoning is left out, because the upstream could not read it.
+    pub stateless: bool,
 }
 
 /// What became of one attempt.
@@ -112,6 +114,8 @@ pub struct Exchange {
     current: usize,
     /// Attempts made on it.
     tries: u32,
+    /// Whether it is asked without the state of earlier reasoning.
+    stateless: bool,
     attempts: Vec<AttemptRecord>,
     /// The failure that tells the client most, so far.
     worst: Option<Failure>,
@@ -150,6 +154,7 @@ impl Exchange {
             phase: Phase::Ready(now),
             current: 0,
             tries: 0,
+            stateless: false,
             attempts: Vec::new(),
             worst: None,
             dead: Vec::new(),
@@ -195,7 +200,8 @@ impl Exchange {
         if self.stream {
             timeouts.total = None;
         }
-        Step::Dial(Dial { candidate: self.current, attempt: made + 1, timeouts })
+        let (candidate, stateless) = (self.current, self.stateless);
+        Step::Dial(Dial { candidate, attempt: made + 1, timeouts, stateless })
     }
 
     /// The candidate could not be reserved: another request was faster. If that is a probe of the
@@ -250,7 +256,11 @@ impl Exchange {
         if self.phase == Phase::Relaying || self.phase == Phase::Ended {
             return self.end_broken(failure);
         }
-        let again = self.again(&failure, treatment.verdict, now);
+        let again = if self.sheds_state(&failure) {
+            Some(now)
+        } else {
+            self.again(&failure, treatment.verdict, now)
+        };
         let asked = failure.retry_after;
         let effect = match (again, treatment.circuit, treatment.cooldown(&self.cooldown, asked)) {
             (None, None, None) if failure.answered() => Effect::Alive,
@@ -268,7 +278,9 @@ impl Exchange {
         } else if again.is_none() && treatment.circuit == Some(Scope::Provider) {
             self.dead.push((Scope::Provider, self.current));
         }
-        let give_up = treatment.verdict == Verdict::GiveUp && !self.may_pass(failure.class);
+        let give_up = again.is_none()
+            && treatment.verdict == Verdict::GiveUp
+            && !self.may_pass(failure.class);
         self.note(failure);
         if give_up {
             return (settlement, self.fail());
@@ -281,6 +293,15 @@ impl Exchange {
             }
         }
         (settlement, self.step(now))
+    }
+
+    /// Whether the candidate is asked once more without the state it could not read: state that
+    /// another account or an older key made is worth less than an answer.
+    fn sheds_state(&mut self, failure: &Failure) -> bool {
+        let made = u32::try_from(self.attempts.len()).unwrap_or(u32::MAX);
+        let sheds = failure.is_about_state() && !self.stateless && made < self.retry.attempts_total;
+        self.stateless |= sheds;
+        sheds
     }
 
     /// Whether a refusal that nothing can help may still go to the next candidate.
@@ -345,6 +366,7 @@ impl Exchange {
     fn advance(&mut self) {
         self.current = self.next().unwrap_or(self.plan.candidates.len());
         self.tries = 0;
+        self.stateless = false;
     }
 
     /// The first meaningful output came: from here on a failure ends the answer.

@@ -17,17 +17,12 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::CooldownPolicy;
 use crate::cooldown::Scope;
 
-mod body;
 mod classify;
 mod hints;
 mod parameter;
 
-pub use body::{ErrorBody, read_error};
 pub use classify::{Answer, Fault, classify, classify_stream_error, classify_transport};
 pub use hints::retry_after;
-
-/// Characters of an upstream's message that are kept.
-const MESSAGE_MAX: usize = 2_000;
 
 /// What went wrong, reduced to what routing can act on.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -275,6 +270,22 @@ impl Failure {
         self.status
             .filter(|status| (400..600).contains(status))
             .unwrap_or_else(|| self.class.status())
+    }
+
+    /// Whether the upstream refuses the state of earlier reasoning in the request: it was made by
+    /// another account or model, or has expired.
+    pub fn is_about_state(&self) -> bool {
+        const WORDS: [&str; 4] = [
+            "encrypted content could not be",
+            "encrypted_content could not be",
+            "invalid `signature` in `thinking`",
+            "invalid signature in thinking",
+        ];
+        if self.code.as_deref() == Some("invalid_encrypted_content") {
+            return true;
+        }
+        let message = self.message.to_ascii_lowercase();
+        self.status == Some(400) && WORDS.iter().any(|words| message.contains(words))
     }
 
     /// Whether an upstream answered at all: its status line came.

@@ -30,6 +30,7 @@ use crate::inbound::Refused;
 use crate::inbound::auth::Caller;
 use crate::reply::{self, ReplyBody};
 
+mod again;
 mod attempt;
 mod decode;
 mod headers;

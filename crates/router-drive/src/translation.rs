@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use router_config::{Config, Translation, Upstream};
 use router_core::catalog::ModelRef;
 use router_core::resolve::Route;
-use router_wire::canonical::Severity;
 use router_wire::facts::{Facts, FactsTable};
 use router_wire::translate::Options;
 use serde_json::{Value, json};
@@ -70,13 +69,12 @@ fn options(config: &Config, upstream: &Upstream) -> Options {
 }
 
 fn apply(options: Options, wanted: &Translation) -> Options {
-    let named = |severity: &Severity| {
-        wanted.strict.iter().any(|name| name == "all" || name == severity.name())
-    };
-    let all = [Severity::Hint, Severity::Setting, Severity::Content];
     Options {
         reasoning_to_chat: wanted.reasoning_to_chat,
-        strict: all.into_iter().filter(named).collect(),
+        strict: wanted.strict.clone(),
+        max_tokens_default: wanted.max_tokens_default,
+        cache_12h: wanted.cache_12h,
+        effort_headers: wanted.effort_headers,
         ..options
     }
 }
@@ -85,6 +83,7 @@ fn apply(options: Options, wanted: &Translation) -> Options {
 fn with(mut table: FactsTable, provider: &str, facts: Option<&Value>) -> FactsTable {
     let Some(facts) = facts else { return table };
     let record = json!([{ "models": ["*"], "facts": facts }]);
+    // A config with bad facts was refused when it was read.
     if let Err(error) = table.merge(&record.to_string()) {
         tracing::warn!(provider, %error, "model facts in the config are not used");
     }

@@ -5,6 +5,7 @@ pub mod request;
 pub mod response;
 mod stop;
 pub mod stream;
+pub mod turn;
 mod usage;
 
 /// The vendor whose opaque state Messages clients carry as it is.

@@ -17,7 +17,7 @@
 
 mod upstream;
 
-pub use upstream::{UpstreamError, is_error_body};
+pub use upstream::UpstreamError;
 
 use std::borrow::Cow;
 

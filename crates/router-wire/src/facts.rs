@@ -131,10 +131,14 @@ pub struct Facts {
     pub automatic_cache: bool,
     /// Whether JSON schemas for the answer are accepted.
     pub structured_outputs: bool,
+    /// Whether schemas may hold references (`$ref`); else they are written out.
+    pub schema_refs: bool,
     /// Whether `speed: "fast"` is accepted (Messages).
     pub fast_mode: bool,
     /// Name of the vendor's web search tool for this model (Messages), if it has one.
     pub web_search_tool: Option<String>,
+    /// Whether the model searches among deferred tools (Messages, Responses).
+    pub tool_search: bool,
     /// Whether `web_search_options` (Chat) is accepted.
     pub chat_web_search: bool,
     /// Whether images are read.
@@ -175,8 +179,10 @@ impl Default for Facts {
             temperature_or_top_p: false,
             automatic_cache: false,
             structured_outputs: true,
+            schema_refs: true,
             fast_mode: false,
             web_search_tool: None,
+            tool_search: false,
             chat_web_search: false,
             images: true,
             pdf: true,
@@ -188,12 +194,14 @@ impl Default for Facts {
 
 impl Facts {
     /// The highest level at or below `asked` that the model takes, else the lowest it takes.
-    /// Nothing for a model that takes none, and for `none` where the model cannot do without.
+    /// Nothing for a model that takes none, and for `none` where the model takes nothing close.
     pub fn clamp(&self, asked: Effort) -> Option<Effort> {
         let below = self.efforts.iter().copied().filter(|level| *level <= asked).max();
         match below {
             Some(level) => Some(level),
-            None if asked == Effort::None => None,
+            None if asked == Effort::None => {
+                self.efforts.contains(&Effort::Minimal).then_some(Effort::Minimal)
+            }
             None => self.efforts.iter().copied().min(),
         }
     }

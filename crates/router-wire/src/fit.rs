@@ -1,6 +1,7 @@
 //! Adapts a request to its target: one pass between reader and writer.
 //!
 //! ```text
+//! deferred   tools that a search loads: searched by the target's own tool, or sent up front
 //! extras     members only the client's dialect has: dropped with a word, or refused
 //! tools      free-text and hosted tools become functions, names fit, schemas are cleaned
 //! turns      results follow their calls, every call has one, nothing is empty
@@ -13,6 +14,7 @@
 //! what is there.
 
 mod cache;
+mod deferred;
 mod extras;
 mod limits;
 mod names;
@@ -42,6 +44,7 @@ pub fn fit<'a>(
     target: &Target<'_>,
     losses: &mut Losses,
 ) -> Result<Fitted, Refusal> {
+    deferred::fit(request, target, losses);
     let hosted = extras::fit(request, inbound, target, losses)?;
     let tools = tools::fit(request, &hosted, target, losses)?;
     turns::fit(request, target, losses)?;

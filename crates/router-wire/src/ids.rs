@@ -1,5 +1,7 @@
 //! Identifiers: made from what an upstream said, so that the same answer has the same ids.
 
+use std::borrow::Cow;
+
 use crate::json::Str;
 
 /// What vendors put in front of the ids of answers.
@@ -8,6 +10,22 @@ const PREFIXES: [&str; 8] =
 
 /// Longest suffix taken over from an upstream's id.
 const SUFFIX_MAX: usize = 64;
+
+/// Longest pseudonym of an end user that OpenAI takes, in characters.
+pub const END_USER_MAX: usize = 128;
+/// Longest key of a prompt cache that OpenAI takes, in characters.
+pub const CACHE_KEY_MAX: usize = 64;
+
+/// The text, or a hash of it where it is longer than a vendor takes. The text itself is the client's
+/// own to hide.
+pub fn shortened<'t>(text: &'t Str<'_>, chars_max: usize) -> Cow<'t, str> {
+    let plain = text.as_ref().decode();
+    if plain.chars().count() <= chars_max {
+        plain
+    } else {
+        hex(stable_hash(plain.as_bytes())).into()
+    }
+}
 
 /// An id for an answer: `prefix` and what makes the upstream's own id unique.
 pub fn answer_id(prefix: &str, upstream: &Str<'_>) -> String {

@@ -38,10 +38,10 @@ pub(crate) use keep::REDACTED;
 pub use keep::{KEPT_BYTES_MAX, KEPT_MAX};
 pub use leave::without_members;
 pub use request::{estimate_tokens, read_count, translate_request};
-pub use session::{Session, ToolAlias, native_vendor};
-pub(crate) use stage::WRAPPED_MEMBER;
+pub use session::{Session, ToolAlias, native_session, native_vendor};
+pub(crate) use stage::{ANSWER_PART, HOSTED_STEP, WRAPPED_MEMBER};
 pub use stream::{Progress, StreamTranslator, Translated, WHOLE_MAX};
-pub use strip::without_foreign_state;
+pub use strip::{without_foreign_state, without_state};
 
 /// What the request is translated for.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +69,8 @@ pub struct Options {
     pub anthropic_version: String,
     /// Whether a cache mark of an hour may become the dearer 12 hours at OpenAI.
     pub cache_12h: bool,
+    /// Whether [`RequestExtra::effort`] counts where the body asks for no effort.
+    pub effort_headers: bool,
 }
 
 impl Default for Options {
@@ -79,6 +81,7 @@ impl Default for Options {
             max_tokens_default: 8192,
             anthropic_version: "2023-06-01".to_owned(),
             cache_12h: false,
+            effort_headers: false,
         }
     }
 }
@@ -94,10 +97,16 @@ pub struct RequestExtra<'a> {
     pub json_array: bool,
     /// The session the client states in a header, if any.
     pub session: Option<&'a str>,
+    /// The key of the prompt cache that the client states in a header, if any.
+    pub cache_key: Option<&'a str>,
+    /// The level of effort that the client states in a header, if any.
+    pub effort: Option<&'a str>,
     /// The name the answer shows as the model. Nothing: the name the client asked for.
     pub model_shown: Option<&'a str>,
     /// Now, in seconds since 1970, for dialects whose answers carry a time.
     pub now_s: u64,
+    /// Whether all state of earlier reasoning is left out, because the upstream could not read it.
+    pub stateless: bool,
     /// Opaque reasoning state kept for this client by tool-call id, for dialects that cannot
     /// carry it (Chat, Gemini): id and wrapped state as [`Session`] gave them out.
     pub kept: &'a [(String, String)],
@@ -108,6 +117,8 @@ pub struct RequestExtra<'a> {
 pub struct Outbound {
     /// The body.
     pub body: Vec<u8>,
+    /// Whether it asks for a stream. Gemini is asked by the path.
+    pub stream: bool,
     /// Headers the body needs, such as `anthropic-version`.
     pub headers: Vec<(&'static str, String)>,
     /// What could not be carried.

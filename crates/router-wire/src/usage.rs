@@ -23,6 +23,39 @@ pub struct Usage {
     pub reasoning: Option<u64>,
     /// Web searches the vendor ran.
     pub web_searches: Option<u64>,
+    /// The input by what it was, as far as Chat and Gemini tell.
+    pub input_kinds: Kinds,
+    /// The output by what it was.
+    pub output_kinds: Kinds,
+}
+
+/// Tokens by the kind of content; 0 where the upstream says nothing.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Kinds {
+    /// Text.
+    pub text: u64,
+    /// Sound.
+    pub audio: u64,
+    /// Pictures.
+    pub image: u64,
+}
+
+impl Kinds {
+    /// The figures that are there, and what they are of.
+    pub fn each(self) -> impl Iterator<Item = (&'static str, u64)> {
+        let all = [("text", self.text), ("audio", self.audio), ("image", self.image)];
+        all.into_iter().filter(|(_, count)| *count > 0)
+    }
+
+    /// The figure of a kind, in lower case; nothing for kinds no two dialects share.
+    pub fn slot(&mut self, kind: &str) -> Option<&mut u64> {
+        match kind {
+            "text" => Some(&mut self.text),
+            "audio" => Some(&mut self.audio),
+            "image" => Some(&mut self.image),
+            _ => None,
+        }
+    }
 }
 
 impl Usage {
@@ -50,6 +83,8 @@ impl Usage {
             output: None,
             reasoning: None,
             web_searches: None,
+            input_kinds: NO_KINDS,
+            output_kinds: NO_KINDS,
         }
     }
 
@@ -75,6 +110,42 @@ impl Usage {
         *self == Self::default()
     }
 
+    /// Adds the figures of another call.
+    pub fn add(&mut self, other: &Self) {
+        let Self {
+            input_uncached,
+            cache_read,
+            cache_write,
+            cache_write_1h,
+            output,
+            reasoning,
+            web_searches,
+            input_kinds,
+            output_kinds,
+        } = other;
+        for (slot, value) in [
+            (&mut self.input_uncached, input_uncached),
+            (&mut self.cache_read, cache_read),
+            (&mut self.cache_write, cache_write),
+            (&mut self.cache_write_1h, cache_write_1h),
+            (&mut self.output, output),
+            (&mut self.reasoning, reasoning),
+            (&mut self.web_searches, web_searches),
+        ] {
+            *slot = match (*slot, *value) {
+                (Some(own), Some(value)) => Some(own.saturating_add(value)),
+                (own, value) => own.or(value),
+            };
+        }
+        for (slot, kinds) in
+            [(&mut self.input_kinds, input_kinds), (&mut self.output_kinds, output_kinds)]
+        {
+            slot.text = slot.text.saturating_add(kinds.text);
+            slot.audio = slot.audio.saturating_add(kinds.audio);
+            slot.image = slot.image.saturating_add(kinds.image);
+        }
+    }
+
     /// Takes over the figures that `newer` has.
     pub fn merge(&mut self, newer: &Self) {
         let Self {
@@ -85,6 +156,8 @@ impl Usage {
             output,
             reasoning,
             web_searches,
+            input_kinds,
+            output_kinds,
         } = newer;
         for (slot, value) in [
             (&mut self.input_uncached, input_uncached),
@@ -97,8 +170,17 @@ impl Usage {
         ] {
             *slot = value.or(*slot);
         }
+        for (slot, kinds) in
+            [(&mut self.input_kinds, input_kinds), (&mut self.output_kinds, output_kinds)]
+        {
+            if *kinds != NO_KINDS {
+                *slot = *kinds;
+            }
+        }
     }
 }
+
+const NO_KINDS: Kinds = Kinds { text: 0, audio: 0, image: 0 };
 
 const fn or_zero(value: Option<u64>) -> u64 {
     match value {

@@ -63,7 +63,7 @@ fn results(turn: usize) -> Value {
 
 #[test]
 fn five_turns_of_an_agent_stay_acceptable_upstream() {
-    for (model, thoughts) in [("deepseek-reasoner", true), ("gpt-4o", false)] {
+    for (model, thoughts) in [("kimi-k2", true), ("gpt-4o", false)] {
         let facts = FactsTable::embedded().lookup(model);
         let options = Options::default();
         let target =

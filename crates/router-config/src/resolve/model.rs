@@ -2,6 +2,7 @@
 
 use router_core::catalog::{Catalog, Model, ModelRef, Price};
 use router_wire::Dialect;
+use router_wire::facts::FactsTable;
 
 use super::Names;
 use crate::diagnostic::Severity;
@@ -41,10 +42,24 @@ pub(crate) fn all(provider: &schema::Provider, cx: &mut Context<'_>) -> Models {
         }
         let at = out.list.len();
         out.fallbacks.extend(fallbacks(&model.0).map(|list| (at, list)));
-        out.facts.push(model.facts.clone());
+        out.facts.push(checked_facts(model.facts.as_ref(), &model.at, cx));
         out.list.push(build(&model.0, id, cx));
     }
     out
+}
+
+/// What an operator knows of models, if it is something translation can use.
+pub(crate) fn checked_facts(
+    facts: Option<&serde_json::Value>,
+    at: &str,
+    cx: &mut Context<'_>,
+) -> Option<serde_json::Value> {
+    let facts = facts?;
+    if let Err(error) = FactsTable::check(facts) {
+        let hint = "take the names from docs/translation.md, `Model facts`";
+        cx.error(&format!("{at}.facts"), error.to_string(), hint);
+    }
+    Some(facts.clone())
 }
 
 fn fallbacks(model: &schema::Model) -> Option<Vec<(String, String)>> {

@@ -112,7 +112,7 @@ fn one(
             .anthropic_beta_allow
             .as_ref()
             .map(|_| texts(&written.anthropic_beta_allow)),
-        facts: written.facts.clone(),
+        facts: model::checked_facts(written.facts.as_ref(), &written.at, cx),
         model_facts: models.facts,
         translation: None,
     };

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use router_wire::canonical::Severity as Loss;
 
+use super::provider::text_of;
 use crate::config::{
     Admin, Cors, Records, Server, State, StateBackend, Telemetry, Translation, Update,
 };
@@ -163,27 +165,41 @@ pub(crate) fn translation(
 ) -> Translation {
     let mut out = base.cloned().unwrap_or_default();
     let Some(section) = section else { return out };
-    match &section.strict {
-        None => {}
-        Some(serde_json::Value::Bool(false)) => out.strict.clear(),
-        Some(serde_json::Value::Bool(true)) => out.strict = vec!["all".to_owned()],
-        Some(serde_json::Value::String(text)) => out.strict = vec![text.trim().to_lowercase()],
-        Some(serde_json::Value::Array(items)) => {
-            let texts = items.iter().filter_map(serde_json::Value::as_str);
-            out.strict = texts.map(|text| text.trim().to_lowercase()).collect();
-        }
-        Some(_) => {
-            let path = format!("{}.strict", section.at);
-            cx.error(
-                &path,
-                "`strict` is neither a boolean nor a list of severities",
-                "write `true`",
-            );
-        }
+    if let Some(written) = &section.strict {
+        out.strict = strict(written, &format!("{}.strict", section.at), cx);
     }
     out.reasoning_to_chat = section.reasoning_to_chat.unwrap_or(out.reasoning_to_chat);
     out.effort_headers = section.effort_headers.unwrap_or(out.effort_headers);
+    out.max_tokens_default = section.max_tokens_default.unwrap_or(out.max_tokens_default);
+    out.cache_12h = section.cache_12h.unwrap_or(out.cache_12h);
     out
+}
+
+/// Severities of loss that refuse a request.
+fn strict(written: &serde_json::Value, path: &str, cx: &mut Context<'_>) -> Vec<Loss> {
+    const HINT: &str = "write `true`, or some of `hint`, `setting` and `content`";
+    let mut named = |value: &serde_json::Value| -> Vec<Loss> {
+        let name = value.as_str().map(str::trim).unwrap_or_default();
+        if name.eq_ignore_ascii_case("all") {
+            return Loss::ALL.to_vec();
+        }
+        let found = Loss::ALL.into_iter().find(|level| level.name().eq_ignore_ascii_case(name));
+        if found.is_none() {
+            cx.error(path, format!("`{}` is no severity of loss", text_of(value)), HINT);
+        }
+        found.into_iter().collect()
+    };
+    match written {
+        serde_json::Value::Bool(all) => {
+            if *all {
+                Loss::ALL.to_vec()
+            } else {
+                Vec::new()
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().flat_map(named).collect(),
+        one => named(one),
+    }
 }
 
 /// Translation settings of aliases that have some, over those of the router.

@@ -62,13 +62,18 @@ document! {
 document! {
     /// How requests and answers are translated between dialects.
     pub struct Translation {
-        /// Severities of loss that refuse a request: `true` for all, or a list such as
-        /// `["high", "medium"]`.
+        /// Severities of loss that refuse a request: `true` for all, or a list of `hint`, `setting`
+        /// and `content`.
         strict: serde_json::Value = "strict",
         /// Whether reasoning reaches Chat clients as `reasoning_content`; `true` if absent.
         reasoning_to_chat: bool = "reasoningToChat",
         /// Whether effort headers of clients count where the body asks for none.
         effort_headers: bool = "effortHeaders",
+        /// Limit of an answer where neither the client nor what is known of the model states one,
+        /// in tokens; 8192 if absent.
+        max_tokens_default: u64 = "maxTokensDefault",
+        /// Whether a cache mark of an hour may become the dearer twelve hours at OpenAI.
+        cache_12h: bool = "cache12h",
     }
 }
 

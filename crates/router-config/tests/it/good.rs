@@ -6,6 +6,7 @@ use http::Uri;
 use router_config::{Config, MapLookup, Operation, StateBackend, load};
 use router_core::catalog::{BucketModels, ModelRef, Strategy, TargetRef, WindowUnit};
 use router_wire::Dialect;
+use router_wire::canonical::Severity;
 
 fn lookup() -> MapLookup {
     let vars = [
@@ -66,7 +67,7 @@ fn a_version_2_file_loads_whole() {
     assert_eq!(config.server.cors.allowed_origins, ["https://app.example.com"]);
     assert_eq!(config.server.admin.as_ref().unwrap().port, 8788);
     assert_eq!(config.state.backend, StateBackend::Sqlite);
-    assert_eq!(config.translation.strict, ["high"]);
+    assert_eq!(config.translation.strict, [Severity::Content]);
     assert_eq!(config.catalog.routing.retry.attempts, 2);
 }
 

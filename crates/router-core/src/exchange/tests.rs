@@ -46,6 +46,10 @@ fn failure(script: char) -> Failure {
         'b' => of(FailureClass::Rejected, 400),
         'c' => of(FailureClass::ContextTooLong, 400),
         'p' => of(FailureClass::ContentRefused, 403),
+        'e' => Failure {
+            code: Some("invalid_encrypted_content".into()),
+            ..of(FailureClass::Rejected, 400)
+        },
         'n' => classify_transport(Fault::Connect, None, "refused"),
         't' => classify_transport(Fault::Timeout, None, "late"),
         other => panic!("no failure is written {other}"),
@@ -350,6 +354,22 @@ fn a_route_that_speaks_no_common_dialect_is_refused_for_what_it_is() {
     let gemini = catalog("a").alias("x", Strategy::Ordered, "a", "");
     let world = World::new(gemini.change("a", |p| p.models[0].dialects = vec![Dialect::Gemini]));
     assert_eq!((refusal(&world).kind, refusal(&world).status()), (RefusalKind::NoCandidate, 400));
+}
+
+#[test]
+fn b7_22_state_an_upstream_cannot_read_is_left_out_once() {
+    check((2, 0), "e.", "aa ok");
+    check((2, 0), "ee", "aa 400");
+    check((2, 0), "ex.", "aaa ok");
+    let routing = Routing::default();
+    let world = crate::testing::World::new(catalog(2, 0));
+    let mut exchange = Exchange::new(world.plan("all"), &routing, true, world.now, 1);
+    assert!(matches!(exchange.step(world.now), Step::Dial(Dial { stateless: false, .. })));
+    let (settlement, step) = exchange.on_failure(failure('e'), world.now);
+    assert!(matches!(step, Step::Dial(Dial { stateless: true, candidate: 0, attempt: 2, .. })));
+    assert_eq!(settlement.effect, Effect::Nothing);
+    let (_, step) = exchange.on_failure(failure('c'), world.now);
+    assert!(matches!(step, Step::Dial(Dial { stateless: false, candidate: 1, .. })));
 }
 
 #[test]

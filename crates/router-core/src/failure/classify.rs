@@ -1,8 +1,12 @@
 //! From an answer to a failure class, by status and body.
 
-use super::body::{bounded, read_error};
-use super::{ErrorBody, Failure, FailureClass, retry_after};
+use router_wire::error::UpstreamError;
+
+use super::{Failure, FailureClass, retry_after};
 use crate::time::UnixMs;
+
+/// Characters of what happened to a connection that are kept.
+const MESSAGE_CHARS_MAX: usize = 2_000;
 
 /// What an upstream sent back, as far as classification needs it.
 #[derive(Clone, Copy)]
@@ -11,7 +15,7 @@ pub struct Answer<'a> {
     pub status: u16,
     /// Looks a header up by its lower-case name.
     pub headers: &'a dyn Fn(&str) -> Option<&'a str>,
-    /// The body or its beginning; 64 KiB are looked at.
+    /// The body or its beginning.
     pub body: &'a [u8],
 }
 
@@ -54,50 +58,45 @@ pub fn classify_transport(fault: Fault, status: Option<u16>, message: &str) -> F
         Fault::Misconfigured => FailureClass::Misconfigured,
         Fault::Untranslatable => FailureClass::Unsupported,
     };
-    Failure { status, ..Failure::new(class, bounded(message)) }
+    let message: String = message.chars().take(MESSAGE_CHARS_MAX).collect();
+    Failure { status, ..Failure::new(class, message) }
 }
 
 /// Classifies an answer; `None` for a 2xx that is no error in disguise.
 ///
 /// For a 2xx the body must be JSON that says by its shape that it is an error.
 pub fn classify(answer: &Answer<'_>, now: UnixMs) -> Option<Failure> {
-    let body = read_error(answer.body);
+    let body = UpstreamError::read(answer.status, answer.body);
     let status = match answer.status {
-        200..300 if body.is_error => body.status.filter(|s| (400..600).contains(s)).unwrap_or(200),
+        200..300 if body.is_error => stated(&body),
         200..300 => return None,
         status => status,
     };
     let retry_after = retry_after(answer.headers, &body, now);
     let class = class_of(status, &body);
     let parameter = super::parameter::unknown(class, &body);
-    let message = if body.message.is_empty() {
-        format!("upstream answered with status {}", answer.status)
-    } else {
-        body.message
-    };
-    let code = body.code.or(body.kind);
-    Some(Failure { class, status: Some(status), message, code, retry_after, parameter })
+    let UpstreamError { message, code, kind, .. } = body;
+    let (status, code) = (Some(status), code.or(kind));
+    Some(Failure { class, status, message, code, retry_after, parameter })
+}
+
+/// The error status a body states, or that of success.
+fn stated(body: &UpstreamError) -> u16 {
+    body.stated_status.filter(|status| (400..600).contains(status)).unwrap_or(200)
 }
 
 /// Classifies an error event inside a stream, whose data is `event`.
 pub fn classify_stream_error(event: &[u8]) -> Failure {
-    let body = read_error(event);
-    let status = body.status.filter(|s| (400..600).contains(s)).unwrap_or(200);
+    let body = UpstreamError::read(0, event);
+    let status = stated(&body);
     let class = class_of(status, &body);
-    let message =
-        if body.message.is_empty() { "upstream error event".into() } else { body.message };
-    Failure {
-        class,
-        status: Some(status),
-        message,
-        code: body.code.or(body.kind),
-        retry_after: None,
-        parameter: None,
-    }
+    let UpstreamError { message, code, kind, .. } = body;
+    let (status, code) = (Some(status), code.or(kind));
+    Failure { class, status, message, code, retry_after: None, parameter: None }
 }
 
 /// The table: what the body says first, then the status.
-fn class_of(status: u16, body: &ErrorBody) -> FailureClass {
+fn class_of(status: u16, body: &UpstreamError) -> FailureClass {
     if let Some(class) = by_code(status, body).or_else(|| by_words(status, body)) {
         return class;
     }
@@ -120,7 +119,7 @@ fn class_of(status: u16, body: &ErrorBody) -> FailureClass {
 }
 
 /// Codes that mean one thing whatever the status.
-fn by_code(status: u16, body: &ErrorBody) -> Option<FailureClass> {
+fn by_code(status: u16, body: &UpstreamError) -> Option<FailureClass> {
     let codes = [body.code.as_deref(), body.kind.as_deref()];
     codes.into_iter().flatten().find_map(|code| {
         Some(match code.to_ascii_lowercase().as_str() {
@@ -182,7 +181,7 @@ fn by_code(status: u16, body: &ErrorBody) -> Option<FailureClass> {
 }
 
 /// What an error's type says where no status does: behind a 200 and inside streams.
-fn by_kind(body: &ErrorBody) -> Option<FailureClass> {
+fn by_kind(body: &UpstreamError) -> Option<FailureClass> {
     let codes = [body.kind.as_deref(), body.code.as_deref()];
     codes.into_iter().flatten().find_map(|kind| {
         Some(match kind.to_ascii_lowercase().as_str() {
@@ -209,11 +208,11 @@ fn by_kind(body: &ErrorBody) -> Option<FailureClass> {
 }
 
 /// Words of a message that mean one thing among the statuses they are looked for in.
-fn by_words(status: u16, body: &ErrorBody) -> Option<FailureClass> {
+fn by_words(status: u16, body: &UpstreamError) -> Option<FailureClass> {
     let text = body.message.to_ascii_lowercase();
     let any = |words: &[&str]| words.iter().any(|word| text.contains(word));
     let request_side = matches!(status, 200..300 | 400 | 413 | 422 | 500);
-    if request_side && any(CONTEXT_WORDS) {
+    if request_side && body.is_context_too_long() {
         return Some(FailureClass::ContextTooLong);
     }
     if matches!(status, 200..300 | 400 | 401 | 403 | 429) && any(BILLING_WORDS) {
@@ -238,24 +237,6 @@ fn by_words(status: u16, body: &ErrorBody) -> Option<FailureClass> {
     }
     None
 }
-
-const CONTEXT_WORDS: &[&str] = &[
-    "prompt is too long",
-    "maximum context length",
-    "context length exceeded",
-    "context_length_exceeded",
-    "context window",
-    "exceeds the maximum number of tokens",
-    "input token count",
-    "input is too long",
-    "reduce the length of the messages",
-    "too many tokens",
-    "exceeds the available context size",
-    "exceeds context size",
-    "longer than the model's context",
-    "max_model_len",
-    "exceed context limit",
-];
 
 const BILLING_WORDS: &[&str] = &[
     "insufficient_quota",

@@ -14,7 +14,8 @@
 
 use std::time::Duration;
 
-use super::ErrorBody;
+use router_wire::error::UpstreamError;
+
 use crate::time::UnixMs;
 
 /// Values above this many seconds are points in time rather than delays.
@@ -39,7 +40,7 @@ const RESETS: [(&str, &str); 10] = [
 /// The delay an answer asks for; `None` where it asks for none.
 pub fn retry_after<'a>(
     headers: &'a dyn Fn(&str) -> Option<&'a str>,
-    body: &ErrorBody,
+    body: &UpstreamError,
     now: UnixMs,
 ) -> Option<Duration> {
     let ms = headers("retry-after-ms").and_then(number).map(|ms| ms / 1e3);
@@ -49,8 +50,8 @@ pub fn retry_after<'a>(
     if let Some(found) = headers("retry-after").and_then(|text| delay_or_moment(text, now)) {
         return Some(found);
     }
-    if let Some(found) = body.delay.as_deref().and_then(units) {
-        return Some(found);
+    if let Some(millis) = body.retry_after_ms {
+        return Some(Duration::from_millis(millis));
     }
     let resets = RESETS.iter().filter_map(|(reset, remaining)| {
         let spent = headers(remaining).and_then(number).is_none_or(|left| left <= 0.0);
@@ -150,7 +151,7 @@ mod tests {
     fn check(headers: &[(&str, &str)], body: &str, expect_ms: Option<u64>) {
         let lookup =
             |name: &str| headers.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
-        let found = retry_after(&lookup, &super::super::read_error(body.as_bytes()), NOW);
+        let found = retry_after(&lookup, &UpstreamError::read(429, body.as_bytes()), NOW);
         assert_eq!(found, expect_ms.map(Duration::from_millis), "{headers:?} {body}");
     }
 

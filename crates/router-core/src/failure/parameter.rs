@@ -9,7 +9,9 @@
 //! | Groq | `property 'top_k' is unsupported` |
 //! | `LiteLLM` | `does not support parameters: ['top_k']` |
 
-use super::{ErrorBody, FailureClass};
+use router_wire::error::UpstreamError;
+
+use super::FailureClass;
 
 /// Members without which a request means nothing.
 const ESSENTIAL: [&str; 5] = ["model", "messages", "input", "contents", "stream"];
@@ -18,7 +20,7 @@ const NAME_MAX: usize = 64;
 
 /// The member at the top of the request that `body` says is not known or not taken at all. A value
 /// that is not taken, and what lies deeper, say nothing about other requests.
-pub(super) fn unknown(class: FailureClass, body: &ErrorBody) -> Option<String> {
+pub(super) fn unknown(class: FailureClass, body: &UpstreamError) -> Option<String> {
     if class != FailureClass::Unsupported {
         return None;
     }

@@ -7,18 +7,41 @@ use router_config::{Operation as Endpoint, Upstream};
 use router_core::failure::{Failure, FailureClass};
 use router_core::plan::Candidate;
 use router_wire::Dialect;
+use router_wire::anthropic::turn::Turn;
 use router_wire::canonical::Loss;
 use router_wire::peek::{self, Peek};
 use router_wire::splice::{Part, Splice};
 use router_wire::translate::{
     self, RequestExtra, Session, Target, TranslateError, translate_request, without_foreign_state,
-    without_members,
+    without_members, without_state,
 };
 
+use super::again::Again;
 use super::attempt::Failed;
 use super::{Job, headers};
 use crate::body::Payload;
 use crate::host::Host;
+
+/// Headers in which clients name their conversation; the first one counts.
+const SESSION_HEADERS: [&str; 4] =
+    ["x-claude-code-session-id", "session-id", "thread-id", "x-session-affinity"];
+/// Headers in which clients name the key of their prompt cache.
+const CACHE_KEY_HEADERS: [&str; 4] = [
+    "x-prompt-cache-key",
+    "prompt-cache-key",
+    "x-openai-prompt-cache-key",
+    "openai-prompt-cache-key",
+];
+/// Headers in which clients ask for a level of effort.
+const EFFORT_HEADERS: [&str; 7] = [
+    "x-claude-code-reasoning-effort",
+    "x-claude-code-thinking-effort",
+    "x-claude-code-thinking-mode",
+    "x-claude-thinking-mode",
+    "x-openai-reasoning-effort",
+    "x-reasoning-effort",
+    "reasoning-effort",
+];
 
 /// A request, and how its answer gets back to the client.
 #[derive(Debug)]
@@ -41,42 +64,64 @@ pub(super) enum Way {
 pub(super) struct Translated {
     pub(super) session: Session,
     pub(super) losses: Vec<Loss>,
+    /// The turn, where the upstream may interrupt it.
+    pub(super) again: Option<Box<Again>>,
 }
 
-/// Builds the request for `candidate`.
-///
-/// What the upstream is known not to take is left out of a translation.
+/// What this upstream is known not to take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unwanted<'a> {
+    /// Members at the top of a request; they are left out of a translation.
+    pub(super) members: &'a [String],
+    /// Whether that is the state of earlier reasoning.
+    pub(super) state: bool,
+}
+
+/// Builds the request for `candidate`, without what is `unwanted`.
 pub(super) fn build<H: Host>(
     job: &Job<H>,
     candidate: &Candidate,
-    unfit: &[String],
+    unwanted: Unwanted<'_>,
 ) -> Result<Outbound, Failed> {
+    let stateless = unwanted.state;
     let misconfigured = |what: String| Failure::new(FailureClass::Misconfigured, what);
     let config = &job.host.snapshot().config;
     let provider = config.upstreams.get(candidate.model.provider);
     let provider = provider.ok_or_else(|| misconfigured("the provider is gone".to_owned()))?;
     let model = config.catalog.model(candidate.model).map_or("", |model| model.id.as_str());
-    let uri = address(job, provider, candidate.dialect, model).ok_or_else(|| {
-        misconfigured(format!("provider `{}` has no usable base URL", provider.id))
-    })?;
     let added = provider.headers(candidate.dialect, candidate.credential);
     let mut added = added.map_err(misconfigured)?;
     let native = candidate.dialect == job.dialect;
     headers::to_upstream(job, native, |beta| provider.allows_beta(beta), &mut added);
-    let (body, way) = if native {
-        (spliced(job, model), Way::Native)
+    let mut operation = job.endpoint;
+    let mut asked = None;
+    let (body, mut way) = if native {
+        (spliced(job, model, stateless), Way::Native)
     } else {
-        let outbound = translated(job, candidate, model)
-            .and_then(|outbound| leave_out(job, candidate, outbound, unfit))
+        let outbound = translated(job, candidate, model, stateless)
+            .and_then(|outbound| leave_out(job, candidate, outbound, unwanted.members))
             .map_err(|error| untranslatable(&error))?;
         for (name, value) in outbound.headers {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 added.insert(HeaderName::from_static(name), value);
             }
         }
-        let way = Translated { session: outbound.session, losses: outbound.losses };
+        if let Endpoint::Generate { stream } = &mut operation {
+            *stream = outbound.stream;
+        }
+        let may_pause = !outbound.stream || Turn::may_pause(&outbound.body);
+        asked =
+            (candidate.dialect == Dialect::Anthropic && may_pause).then(|| outbound.body.clone());
+        let way = Translated { session: outbound.session, losses: outbound.losses, again: None };
         (Payload::new([outbound.body.into()]), Way::Translated(Box::new(way)))
     };
+    let uri = address(job, provider, candidate.dialect, operation, model).ok_or_else(|| {
+        misconfigured(format!("provider `{}` has no usable base URL", provider.id))
+    })?;
+    if let (Some(asked), Way::Translated(way)) = (asked, &mut way) {
+        let (uri, headers) = (uri.clone(), added.clone());
+        way.again = Some(Box::new(Again { turn: Turn::new(asked), uri, headers }));
+    }
     let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
@@ -88,9 +133,10 @@ fn address<H: Host>(
     job: &Job<H>,
     provider: &Upstream,
     dialect: Dialect,
+    operation: Endpoint,
     model: &str,
 ) -> Option<Uri> {
-    let uri = provider.endpoint(dialect, job.endpoint, model)?;
+    let uri = provider.endpoint(dialect, operation, model)?;
     if job.array && dialect == job.dialect {
         // The upstream answers in the form the client asked for.
         return uri.to_string().replacen("alt=sse", "alt=json", 1).parse().ok();
@@ -105,12 +151,13 @@ fn address<H: Host>(
 
 /// The client's bytes, with the upstream's name of the model in place of the client's, and without
 /// what another vendor's model thought: that is in a wrapping this upstream does not know.
-fn spliced<H: Host>(job: &Job<H>, model: &str) -> Payload {
+fn spliced<H: Host>(job: &Job<H>, model: &str, stateless: bool) -> Payload {
     // Gemini names the model in the path, and only there.
     if job.dialect == Dialect::Gemini {
         return Payload::new([job.body.clone()]);
     }
-    let stripped = without_foreign_state(job.dialect, &job.body).map(Bytes::from);
+    let strip = if stateless { without_state } else { without_foreign_state };
+    let stripped = strip(job.dialect, &job.body).map(Bytes::from);
     let stripped = stripped.as_ref().and_then(|body| Some((body, peek::peek(body).ok()?)));
     let (body, peek) = stripped.unwrap_or_else(|| (&job.body, Peek::of(&job.body, &job.found)));
     let splice = Splice::model(&peek, model);
@@ -124,6 +171,7 @@ fn translated<H: Host>(
     job: &Job<H>,
     candidate: &Candidate,
     model: &str,
+    stateless: bool,
 ) -> Result<translate::Outbound, TranslateError> {
     let translations = &job.host.snapshot().translations;
     let options = translations.options(&job.route, candidate.model);
@@ -135,8 +183,10 @@ fn translated<H: Host>(
     };
     let asked = Some(job.asked.as_str()).filter(|asked| !asked.is_empty());
     let in_path = job.dialect == Dialect::Gemini;
-    let session = ["x-claude-code-session-id", "session-id", "thread-id", "x-session-affinity"];
-    let session = session.iter().find_map(|name| job.headers.get(*name)?.to_str().ok());
+    let header = |names: &[&str]| {
+        let mut values = names.iter().filter_map(|name| job.headers.get(*name)?.to_str().ok());
+        values.find(|value| !value.trim().is_empty())
+    };
     let kept = if matches!(job.dialect, Dialect::OpenaiChat | Dialect::Gemini) {
         job.host.kept().of(&job.body)
     } else {
@@ -146,9 +196,12 @@ fn translated<H: Host>(
         model: asked.filter(|_| in_path),
         stream: in_path && job.stream,
         json_array: job.array,
-        session,
+        session: header(&SESSION_HEADERS),
+        cache_key: header(&CACHE_KEY_HEADERS),
+        effort: header(&EFFORT_HEADERS),
         model_shown: Some(asked.unwrap_or(&job.route_name)),
         now_s: H::now().0 / 1_000,
+        stateless,
         kept: &kept,
     };
     translate_request(job.dialect, &job.body, &extra, &target)
@@ -172,6 +225,18 @@ fn leave_out<H: Host>(
     outbound.body = body;
     outbound.losses.extend(losses);
     Ok(outbound)
+}
+
+/// What is needed to tell a whole answer as the stream the client asked for.
+pub(super) fn native_session<H: Host>(job: &Job<H>) -> Session {
+    let asked = if job.asked.is_empty() { &job.route_name } else { &job.asked };
+    let extra = RequestExtra {
+        json_array: job.array,
+        model_shown: Some(asked),
+        now_s: H::now().0 / 1_000,
+        ..RequestExtra::default()
+    };
+    translate::native_session(job.dialect, &job.body, &extra)
 }
 
 /// What cannot be carried to one dialect may fit another candidate; what cannot be read fits none.

@@ -23,4 +23,5 @@ mod surface;
 mod tls;
 mod tokens;
 mod wild;
+mod translation;
 mod worker;

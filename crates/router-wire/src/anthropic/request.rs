@@ -7,6 +7,6 @@ mod tools;
 mod write;
 mod write_blocks;
 
-pub(super) use blocks::{Keep, citation, content};
+pub(super) use blocks::{Keep, citation, content, is_hosted};
 pub use read::read;
 pub use write::write;

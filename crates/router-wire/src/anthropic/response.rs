@@ -8,11 +8,14 @@ use crate::canonical::{
     Choice, Citation, Content, Losses, Opaque, Origin, Part, Response, Severity, Shown, Stop,
     Thinking, ToolCall, ToolInput, envelope,
 };
+use crate::dialect::Dialect;
 use crate::error::{ClientError, UpstreamError};
 use crate::ids;
 use crate::json::{Array, Cursor, JsonError, Object, Raw, Str};
 use crate::translate::{Answer, RAW_INPUT, Session};
 use crate::usage::Usage;
+
+const OWN: Dialect = Dialect::Anthropic;
 
 /// Members of blocks in answers that nobody here knows are not worth a loss each.
 struct Ignore;
@@ -57,7 +60,7 @@ pub fn read<'a>(body: &'a str, losses: &mut Losses) -> Result<Answer<'a>, JsonEr
     let parts = parts.ok_or_else(|| JsonError::new(0, "`content` is missing"))?;
     let name = reason.ok_or_else(|| JsonError::new(0, "`stop_reason` is missing"))?;
     let reason = stop::reason(&name).unwrap_or_else(|| {
-        losses.add(Severity::Hint, "stop-reason", "stop_reason", "unknown to the router");
+        losses.add(Severity::Hint, stop::UNKNOWN, "stop_reason", "unknown to the router");
         crate::canonical::StopReason::EndTurn
     });
     Ok(Answer::Response(Box::new(Response {
@@ -109,7 +112,7 @@ fn write_part(part: &Part<'_>, session: &Session, losses: &mut Losses, list: &mu
             block.text("type", "text").str("text", text);
             if !citations.is_empty() {
                 let mut cited = block.array("citations");
-                for citation in citations {
+                for citation in citations.iter().filter(|one| one.has_form_in(OWN)) {
                     write_citation(citation, cited.item());
                 }
                 cited.end();

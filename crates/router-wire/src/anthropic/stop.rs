@@ -3,6 +3,9 @@
 use crate::canonical::{Stop, StopReason};
 use crate::json::{Cursor, JsonError, Object, Str};
 
+/// The code of a loss: a stop reason nobody here knows.
+pub(super) const UNKNOWN: &str = "stop-reason";
+
 /// The reason of a name. Nothing for a name nobody here knows.
 pub(super) fn reason(name: &str) -> Option<StopReason> {
     Some(match name {

@@ -57,6 +57,9 @@ pub(super) fn write(object: &mut Object<'_>, usage: &Usage, tier: Option<&Str<'_
         output,
         reasoning,
         web_searches,
+        // One figure stands for all kinds of content.
+        input_kinds: _,
+        output_kinds: _,
     } = *usage;
     let write = cache_write.unwrap_or(0);
     let hour = cache_write_1h.unwrap_or(0).min(write);

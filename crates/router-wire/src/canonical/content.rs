@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::request::Foreign;
+use crate::dialect::Dialect;
 use crate::json::{Raw, Str};
 
 /// Who speaks.
@@ -270,6 +271,19 @@ pub enum Citation<'a> {
 }
 
 impl Citation<'_> {
+    /// Whether a client of this dialect has a form for it.
+    pub fn has_form_in(&self, dialect: Dialect) -> bool {
+        let Self::Other(json) = self else { return true };
+        let own: &[&str] = match dialect {
+            Dialect::Anthropic => &["_location\""],
+            Dialect::OpenaiResponses => {
+                &["\"file_citation\"", "\"container_file_citation\"", "\"file_path\""]
+            }
+            Dialect::OpenaiChat | Dialect::Gemini => &[],
+        };
+        own.iter().any(|kind| json.text().contains(kind))
+    }
+
     /// A copy that borrows nothing.
     pub fn into_owned(self) -> Citation<'static> {
         match self {

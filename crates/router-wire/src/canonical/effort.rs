@@ -45,6 +45,22 @@ impl Effort {
         Self::ALL.into_iter().find(|level| level.name().eq_ignore_ascii_case(name))
     }
 
+    /// The level of a word as people write it into a header: a name, or `off`, `normal`, `extra
+    /// high`, `maximum` and the like.
+    pub fn from_word(word: &str) -> Option<Self> {
+        let mut word = word.trim().to_ascii_lowercase();
+        word.retain(|c| !matches!(c, ' ' | '-' | '_'));
+        Self::from_name(&word).or_else(|| {
+            Some(match word.as_str() {
+                "off" | "disabled" | "disable" => Self::None,
+                "normal" | "standard" | "default" => Self::Medium,
+                "extrahigh" => Self::Xhigh,
+                "maximum" => Self::Max,
+                _ => return None,
+            })
+        })
+    }
+
     /// The level a thinking budget stands for: by its share of `max_tokens`, or by its size when
     /// no limit is known.
     pub fn from_budget(budget: u64, max_tokens: Option<u64>) -> Self {

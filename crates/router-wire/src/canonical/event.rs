@@ -17,7 +17,8 @@
 
 use std::borrow::Cow;
 
-use super::content::{Citation, Json, Opaque};
+use super::content::{Citation, Json, Opaque, Origin};
+use super::loss::Severity;
 use super::stop::Stop;
 use crate::error::ClientError;
 use crate::json::Str;
@@ -114,4 +115,18 @@ pub enum Event<'a> {
     Failed(Box<ClientError>),
     /// The upstream is alive, and says nothing.
     Ping,
+    /// What follows is another of several answers. Only whole answers are told so, one after the
+    /// other; the first is not announced.
+    Choice(u32),
+    /// Something of the answer that no other dialect has. It is only counted.
+    Lost {
+        /// How much it matters.
+        severity: Severity,
+        /// Its name in reports.
+        code: &'static str,
+        /// Where it stood.
+        origin: Origin,
+        /// Why it is lost.
+        why: &'static str,
+    },
 }

@@ -21,6 +21,9 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// All of them, the lightest first.
+    pub const ALL: [Self; 3] = [Self::Hint, Self::Setting, Self::Content];
+
     /// Name in config and reports.
     pub const fn name(self) -> &'static str {
         match self {
@@ -55,6 +58,8 @@ pub struct Losses {
     list: Vec<Loss>,
     /// Whose list of items an [`Origin`] refers to.
     dialect: Dialect,
+    /// Whether that list is an answer's.
+    answer: bool,
 }
 
 /// Where a client of this dialect wrote a member that canonically has Chat's name.
@@ -97,7 +102,12 @@ pub fn member_path(dialect: Dialect, member: &'static str) -> &'static str {
 impl Losses {
     /// For a request in `dialect`.
     pub const fn new(dialect: Dialect) -> Self {
-        Self { list: Vec::new(), dialect }
+        Self { list: Vec::new(), dialect, answer: false }
+    }
+
+    /// For an answer in `dialect`.
+    pub const fn of_answer(dialect: Dialect) -> Self {
+        Self { list: Vec::new(), dialect, answer: true }
     }
 
     /// Whose request or answer this is about.
@@ -145,13 +155,17 @@ impl Losses {
         })
     }
 
-    /// The path of a place in the client's dialect.
+    /// The path of a place in the conversation or in the answer.
     pub fn path(&self, origin: Origin) -> String {
-        let (list, head, parts) = match self.dialect {
-            Dialect::Anthropic => ("messages", "system", "content"),
-            Dialect::OpenaiChat => ("messages", "messages", "content"),
-            Dialect::OpenaiResponses => ("input", "instructions", "content"),
-            Dialect::Gemini => ("contents", "systemInstruction", "parts"),
+        let (list, head, parts) = match (self.dialect, self.answer) {
+            (Dialect::Anthropic, false) => ("messages", "system", "content"),
+            (Dialect::Anthropic, true) => ("content", "content", "content"),
+            (Dialect::OpenaiChat, false) => ("messages", "messages", "content"),
+            (Dialect::OpenaiChat, true) => ("choices", "choices[0].message", "content"),
+            (Dialect::OpenaiResponses, false) => ("input", "instructions", "content"),
+            (Dialect::OpenaiResponses, true) => ("output", "output", "content"),
+            (Dialect::Gemini, false) => ("contents", "systemInstruction", "parts"),
+            (Dialect::Gemini, true) => ("candidates", "candidates[0].content.parts", "parts"),
         };
         match (origin.item, origin.part) {
             (Some(item), Some(part)) => format!("{list}[{item}].{parts}[{part}]"),

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use super::content::{Content, Json, Part, ToolInput};
 use super::event::{Block, Delta, Event, Start};
+use super::loss::Severity;
 use super::stop::Stop;
 use crate::json::Str;
+use crate::translate::ANSWER_PART;
 use crate::usage::Usage;
 
 /// A whole answer.
@@ -26,7 +28,7 @@ pub struct Response<'a> {
 }
 
 impl Response<'_> {
-    /// Tells the whole answer as a stream does. Of several choices only the first.
+    /// Tells the whole answer as a stream does.
     pub fn replay(&self, sink: &mut impl FnMut(Event<'_>)) {
         let Self { id, model, created_s, choices, usage, service_tier } = self;
         sink(Event::Start(Start {
@@ -35,23 +37,29 @@ impl Response<'_> {
             created_s: *created_s,
             service_tier: service_tier.as_ref().map(Str::as_ref),
         }));
-        let Some(Choice { parts, stop, logprobs }) = choices.first() else { return };
-        for (block, part) in (0_u32..).zip(parts) {
-            replay_part(block, part, sink);
-        }
-        if let Some(json) = logprobs {
-            let block = u32::try_from(parts.len()).unwrap_or(u32::MAX);
-            sink(Event::Open { block, kind: Block::Text });
-            sink(Event::Delta { block, delta: Delta::Logprobs(json.clone()) });
-            sink(Event::Close { block });
+        let mut blocks = 0_u32..;
+        for (index, Choice { parts, stop, logprobs }) in (0_u32..).zip(choices) {
+            if index > 0 {
+                sink(Event::Choice(index));
+            }
+            let mut logprobs = logprobs.as_ref();
+            for (part, block) in parts.iter().zip(blocks.by_ref()) {
+                replay_part(block, part, &mut logprobs, sink);
+            }
+            sink(Event::Finish(stop.clone()));
         }
         sink(Event::Usage(*usage));
-        sink(Event::Finish(stop.clone()));
         sink(Event::End);
     }
 }
 
-fn replay_part(block: u32, part: &Part<'_>, sink: &mut impl FnMut(Event<'_>)) {
+/// One part as a block. The probabilities are told with the first text.
+fn replay_part(
+    block: u32,
+    part: &Part<'_>,
+    logprobs: &mut Option<&Json<'_>>,
+    sink: &mut impl FnMut(Event<'_>),
+) {
     let (kind, delta) = match &part.content {
         Content::Text { text, citations: _ } => (Block::Text, Delta::Text(text.as_ref())),
         Content::Refusal(text) => (Block::Refusal, Delta::Text(text.as_ref())),
@@ -76,7 +84,14 @@ fn replay_part(block: u32, part: &Part<'_>, sink: &mut impl FnMut(Event<'_>)) {
         | Content::Audio(_)
         | Content::SearchResult(_)
         | Content::ToolResult(_)
-        | Content::Foreign(_) => return,
+        | Content::Foreign(_) => {
+            return sink(Event::Lost {
+                severity: Severity::Content,
+                code: ANSWER_PART,
+                origin: part.origin,
+                why: "answers hold no such part elsewhere",
+            });
+        }
     };
     sink(Event::Open { block, kind });
     sink(Event::Delta { block, delta });
@@ -84,6 +99,9 @@ fn replay_part(block: u32, part: &Part<'_>, sink: &mut impl FnMut(Event<'_>)) {
         Content::Text { citations, .. } => {
             for citation in citations {
                 sink(Event::Delta { block, delta: Delta::Citation(citation.clone()) });
+            }
+            if let Some(json) = logprobs.take() {
+                sink(Event::Delta { block, delta: Delta::Logprobs(json.clone()) });
             }
         }
         Content::Thinking(thinking) => {
@@ -103,6 +121,6 @@ pub struct Choice<'a> {
     pub parts: Vec<Part<'a>>,
     /// How it ended.
     pub stop: Stop<'a>,
-    /// Probabilities of the tokens, in the form of Chat's `logprobs`.
+    /// Probabilities of the tokens: items of Chat's `logprobs.content`, as a JSON array.
     pub logprobs: Option<Json<'a>>,
 }

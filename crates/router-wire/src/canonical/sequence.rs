@@ -69,7 +69,11 @@ impl Sequencer {
                 self.over = true;
                 sink(Event::End);
             }
-            other @ (Event::Start(_) | Event::Usage(_) | Event::Ping) => sink(other),
+            other @ (Event::Start(_)
+            | Event::Usage(_)
+            | Event::Ping
+            | Event::Choice(_)
+            | Event::Lost { .. }) => sink(other),
         }
     }
 

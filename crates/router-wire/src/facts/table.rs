@@ -7,7 +7,7 @@ use super::Facts;
 
 /// A record that does not say what a record must say.
 #[derive(Debug, thiserror::Error)]
-#[error("model facts are malformed")]
+#[error("not facts about a model: {0}")]
 pub struct FactsError(#[from] serde_json::Error);
 
 #[derive(Clone, Debug, Deserialize)]
@@ -42,6 +42,12 @@ impl FactsTable {
             serde_json::from_value::<Facts>(Value::Object(record.facts.clone()))?;
         }
         self.records.extend(records);
+        Ok(())
+    }
+
+    /// Whether the facts of a record are facts, given as a JSON object.
+    pub fn check(facts: &Value) -> Result<(), FactsError> {
+        serde_json::from_value::<Facts>(facts.clone())?;
         Ok(())
     }
 

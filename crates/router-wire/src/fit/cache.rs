@@ -3,14 +3,12 @@
 use crate::canonical::{CacheMark, Content, Losses, Part, Request, Role, Severity, Tool, Turn};
 use crate::dialect::Dialect;
 use crate::facts::CacheMarks;
-use crate::ids::{StableHash, hex};
+use crate::ids::{self, StableHash, hex};
 use crate::json::Str;
 use crate::translate::Target;
 
 /// Most marks an upstream takes.
 const MARKS_MAX: usize = 4;
-/// Longest cache key, in bytes.
-const KEY_MAX: usize = 64;
 /// The longer lifetimes: Anthropic's hour and OpenAI's twelve hours, in seconds.
 const HOUR_S: u32 = 3_600;
 const HALF_DAY_S: u32 = 43_200;
@@ -228,12 +226,8 @@ fn fit_key(request: &mut Request<'_>, target: &Target<'_>, losses: &mut Losses) 
     }
     if request.cache.key.is_none() {
         request.cache.key = Some(session_key(request).into());
-    } else if let Some(key) = &request.cache.key
-        && key.len_hint() > KEY_MAX
-    {
-        let mut hash = StableHash::default();
-        hash.write(key.decode().as_bytes());
-        request.cache.key = Some(hex(hash.finish()).into());
+    } else if let Some(key) = &request.cache.key {
+        request.cache.key = Some(ids::shortened(key, ids::CACHE_KEY_MAX).into_owned().into());
     }
     let retention = request.cache.retention.as_ref().map(Str::decode);
     let fits = match retention.as_deref() {
@@ -256,7 +250,7 @@ fn session_key(request: &Request<'_>) -> String {
     let mut hash = StableHash::default();
     if let Some(session) = &request.identity.session {
         let session = session.decode();
-        if session.len() <= KEY_MAX && session.bytes().all(crate::ids::is_word) {
+        if session.len() <= ids::CACHE_KEY_MAX && session.bytes().all(ids::is_word) {
             return session.into_owned();
         }
         hash.write(session.as_bytes());

@@ -7,11 +7,16 @@ use crate::canonical::{
 use crate::dialect::Dialect;
 use crate::facts::SamplingRule;
 use crate::fit::schema;
+use crate::fit::tools::CUT;
 use crate::json::Str;
 use crate::translate::{Refusal, Target};
 
 /// The first version of the Messages API that takes no sampling parameters at all.
 const VERSION_WITHOUT_SAMPLING: &str = "2026-10-21";
+/// The part of an estimate by which it may be too low.
+const ESTIMATE_MARGIN: u64 = 4;
+/// The least that is left for an answer where the context seems full, in tokens.
+const ROOM_MIN: u64 = 1024;
 /// Most stop sequences Chat takes.
 const CHAT_STOPS_MAX: usize = 4;
 /// Most stop sequences Gemini takes.
@@ -35,7 +40,13 @@ pub(super) fn fit(
 fn fit_max_tokens(request: &mut Request<'_>, target: &Target<'_>, losses: &mut Losses) {
     let facts = target.facts;
     if request.max_tokens.is_none() && target.dialect == Dialect::Anthropic {
-        request.max_tokens = Some(facts.max_output.unwrap_or(target.options.max_tokens_default));
+        let most = facts.max_output.unwrap_or(target.options.max_tokens_default);
+        // Messages refuses a limit that the context has no room for.
+        let room = facts.context.map(|context| {
+            let used = crate::estimate::input_tokens(request);
+            context.saturating_sub(used.saturating_add(used / ESTIMATE_MARGIN)).max(ROOM_MIN)
+        });
+        request.max_tokens = Some(room.map_or(most, |room| most.min(room)));
     }
     let Some(asked) = request.max_tokens else { return };
     let highest = facts.max_output.unwrap_or(u64::MAX).max(facts.min_output);
@@ -98,6 +109,13 @@ fn fit_sampling(request: &mut Request<'_>, target: &Target<'_>, losses: &mut Los
     }
 }
 
+/// Whether the target holds the answer to the schema. Anthropic's structured outputs take none that
+/// refers to itself.
+fn takes_schema(schema: &str, target: &Target<'_>) -> bool {
+    target.facts.structured_outputs
+        && (target.dialect != Dialect::Anthropic || !schema::is_recursive(schema))
+}
+
 /// The form of the answer; where the model has no such setting it is asked for in words.
 fn fit_format(request: &mut Request<'_>, target: &Target<'_>, losses: &mut Losses) {
     let rules = schema::Rules::for_answers(target.dialect);
@@ -106,13 +124,22 @@ fn fit_format(request: &mut Request<'_>, target: &Target<'_>, losses: &mut Losse
             "Answer with one JSON object and nothing else.".to_owned()
         }
         None | Some(OutputFormat::JsonObject) => return,
-        Some(OutputFormat::JsonSchema { schema, .. }) if !target.facts.structured_outputs => {
+        Some(OutputFormat::JsonSchema { schema, .. }) if !takes_schema(schema.text(), target) => {
             format!(
                 "Answer with one JSON value and nothing else. It must follow this JSON Schema:\n{}",
                 schema.text()
             )
         }
         Some(OutputFormat::JsonSchema { schema, strict, .. }) => {
+            if !target.facts.schema_refs
+                && let Some(schema::Inlined { schema: inlined, cut }) =
+                    schema::inline(schema.text())
+            {
+                *schema = Json(inlined.into());
+                if cut {
+                    losses.member(Severity::Setting, "response_format.schema", CUT);
+                }
+            }
             if let Some(cleaned) = schema::clean_answer(schema.text(), &rules) {
                 *schema = Json(cleaned.into());
             }

@@ -1,5 +1,9 @@
 //! JSON Schemas as targets take them, rewritten while they are copied.
 
+mod refs;
+
+pub use refs::{Inlined, inline, is_recursive};
+
 use crate::dialect::Dialect;
 use crate::json::{Cursor, JsonError, Kind, Object, out};
 

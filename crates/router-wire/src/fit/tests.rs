@@ -237,3 +237,91 @@ fn what_a_client_wants_to_see_is_remembered() {
     assert_eq!(out.session.shown, Shown::Hidden);
     assert!(Raw::parse(std::str::from_utf8(&out.body).unwrap()).is_ok());
 }
+
+fn sent(
+    inbound: Dialect,
+    body: &str,
+    dialect: Dialect,
+    model: &str,
+) -> (serde_json::Value, Vec<String>) {
+    let out = translated(inbound, body, dialect, model).unwrap();
+    let codes = out.losses.iter().map(|loss| loss.code.to_string()).collect();
+    (serde_json::from_slice(&out.body).unwrap(), codes)
+}
+
+#[test]
+fn b4_2_a_search_among_deferred_tools_has_the_targets_form() {
+    let messages = r#"{"model":"m","max_tokens":99,"messages":[{"role":"user","content":"q"}],"tools":[{"type":"tool_search_tool_regex_20251119","name":"tool_search_tool_regex"},{"name":"f","input_schema":{"type":"object"},"defer_loading":true}]}"#;
+    let responses = r#"{"model":"m","input":"q","tools":[{"type":"tool_search"},{"type":"function","name":"f","parameters":{"type":"object"},"strict":false,"defer_loading":true}]}"#;
+    let (body, codes) = sent(Dialect::Anthropic, messages, Dialect::OpenaiResponses, "gpt-5.6");
+    assert_eq!(body["tools"][0]["type"], "tool_search");
+    assert_eq!((&body["tools"][1]["defer_loading"], codes.len()), (&true.into(), 0), "{codes:?}");
+    let (body, codes) =
+        sent(Dialect::OpenaiResponses, responses, Dialect::Anthropic, "claude-opus-4-7");
+    assert_eq!(body["tools"][0]["type"], "tool_search_tool_bm25_20251119");
+    assert_eq!((&body["tools"][1]["defer_loading"], codes.len()), (&true.into(), 0), "{codes:?}");
+    for (inbound, body, dialect, model) in [
+        (Dialect::Anthropic, messages, Dialect::OpenaiChat, "gpt-5.6"),
+        (Dialect::Anthropic, messages, Dialect::OpenaiResponses, "gpt-5.2"),
+        (Dialect::Anthropic, messages, Dialect::Gemini, "gemini-2.5-pro"),
+        (Dialect::OpenaiResponses, responses, Dialect::Anthropic, "claude-3-5-haiku"),
+    ] {
+        let (body, codes) = sent(inbound, body, dialect, model);
+        let text = body.to_string();
+        assert!(!text.contains("defer_loading") && !text.contains("tool_search"), "{text}");
+        assert!(codes.iter().any(|code| code == "defer_loading"), "{codes:?}");
+        assert!(codes.iter().any(|code| code.starts_with("tool_search")), "{codes:?}");
+    }
+}
+
+#[test]
+fn b6_6_references_are_written_out_where_the_target_follows_none() {
+    let body = r##"{"model":"m","max_tokens":99,"messages":[{"role":"user","content":"q"}],"tools":[{"name":"f","input_schema":{"type":"object","properties":{"a":{"$ref":"#/$defs/A"},"n":{"$ref":"#/$defs/N"}},"$defs":{"A":{"type":"string"},"N":{"type":"object","properties":{"n":{"$ref":"#/$defs/N"}}}}}}]}"##;
+    let (sent_body, codes) = sent(Dialect::Anthropic, body, Dialect::Gemini, "gemini-2.5-pro");
+    let text = sent_body.to_string();
+    assert!(!text.contains("$ref") && text.contains(r#""a":{"type":"string"}"#), "{text}");
+    assert_eq!(codes, ["tools.schema"]);
+    let (sent_body, codes) = sent(Dialect::Anthropic, body, Dialect::OpenaiChat, "gpt-4o");
+    assert!(sent_body.to_string().contains("$ref") && codes.is_empty(), "{codes:?}");
+    // Structured outputs of Anthropic know references, but none that lead to themselves.
+    let body = r##"{"model":"m","messages":[{"role":"user","content":"q"}],"response_format":{"type":"json_schema","json_schema":{"name":"t","schema":{"type":"object","properties":{"n":{"$ref":"#"}}}}}}"##;
+    let (sent_body, codes) = sent(Dialect::OpenaiChat, body, Dialect::Anthropic, "claude-opus-4-7");
+    assert!(sent_body.to_string().contains("It must follow this JSON Schema"), "{sent_body}");
+    assert_eq!(codes, ["response_format"]);
+}
+
+#[test]
+fn what_a_model_cannot_read_is_refused_at_its_place() {
+    let image =
+        r#"{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AA=="}}"#;
+    let pdf = r#"{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"AA=="}}"#;
+    let text =
+        r#"{"type":"document","source":{"type":"text","media_type":"text/plain","data":"x"}}"#;
+    for (part, refused) in [(image, true), (pdf, true), (text, false)] {
+        let plain = format!(
+            r#"{{"model":"m","max_tokens":9,"messages":[{{"role":"user","content":[{{"type":"text","text":"q"}},{part}]}}]}}"#
+        );
+        let result = translated(Dialect::Anthropic, &plain, Dialect::OpenaiChat, "deepseek-v4");
+        assert_eq!(result.is_err(), refused, "{part}");
+        if let Err(error) = result {
+            assert_eq!(error.param(), Some("messages[0].content[1]"));
+        }
+        let result = translated(Dialect::Anthropic, &plain, Dialect::OpenaiChat, "gpt-4o");
+        assert!(result.is_ok(), "{part}");
+    }
+}
+
+#[test]
+fn a_limit_the_router_chooses_leaves_room_for_the_conversation() {
+    let limit = |words: usize| {
+        let body = format!(
+            r#"{{"model":"m","messages":[{{"role":"user","content":"{}"}}]}}"#,
+            "word ".repeat(words)
+        );
+        let (body, _) = sent(Dialect::OpenaiChat, &body, Dialect::Anthropic, "claude-sonnet-4-5");
+        body["max_tokens"].as_u64().unwrap()
+    };
+    assert_eq!(limit(10), 64_000);
+    assert!((1024..64_000).contains(&limit(130_000)), "{}", limit(130_000));
+    assert_eq!(limit(1_000_000), 1024);
+}

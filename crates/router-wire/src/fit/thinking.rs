@@ -21,7 +21,7 @@ pub(super) fn fit<'a>(
     losses: &mut Losses,
 ) {
     put_back(request, inbound, extra);
-    keep_own_state(request, target, losses);
+    keep_own_state(request, extra.stateless, target, losses);
     if inbound == Dialect::OpenaiChat
         && target.options.reasoning_to_chat
         && request.reasoning.shown == Shown::Unset
@@ -90,9 +90,14 @@ fn put_back<'a>(request: &mut Request<'a>, inbound: Dialect, extra: &RequestExtr
 }
 
 /// Leaves out the thinking that the target cannot take as its own.
-fn keep_own_state(request: &mut Request<'_>, target: &Target<'_>, losses: &mut Losses) {
+fn keep_own_state(
+    request: &mut Request<'_>,
+    stateless: bool,
+    target: &Target<'_>,
+    losses: &mut Losses,
+) {
     let facts = target.facts;
-    let own = |opaque: &Opaque<'_>| opaque.vendor == facts.vendor.as_str();
+    let own = |opaque: &Opaque<'_>| !stateless && opaque.vendor == facts.vendor.as_str();
     let keeps = |thinking: &Thinking<'_>| match target.dialect {
         Dialect::OpenaiChat => {
             let required = facts.reasoning_content == ReasoningContent::Required;

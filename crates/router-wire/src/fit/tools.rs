@@ -17,6 +17,9 @@ use crate::translate::{RAW_INPUT, Refusal, Target, ToolAlias};
 /// Schema of a free-text tool shown as a function.
 const WRAPPED_SCHEMA: &str = r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}"#;
 
+/// Why a schema says less than the client's.
+pub(super) const CUT: &str = "references that lead to themselves or nowhere are cut";
+
 /// Adapts all tools and everything that names them.
 pub(super) fn fit(
     request: &mut Request<'_>,
@@ -170,7 +173,15 @@ fn wrap<'a>(
 }
 
 fn fit_schema(function: &mut Function<'_>, target: &Target<'_>, losses: &mut Losses) {
-    let Some(parameters) = &function.parameters else { return };
+    let Some(parameters) = &mut function.parameters else { return };
+    if !target.facts.schema_refs
+        && let Some(schema::Inlined { schema, cut }) = schema::inline(parameters.text())
+    {
+        *parameters = Json(schema.into());
+        if cut {
+            losses.member(Severity::Setting, "tools.schema", CUT);
+        }
+    }
     let rules = schema::Rules::for_tools(target.dialect);
     if let Some(cleaned) = schema::clean(parameters.text(), &rules) {
         function.parameters = Some(Json(cleaned.into()));

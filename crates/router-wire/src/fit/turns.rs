@@ -5,7 +5,9 @@
 
 use std::borrow::Cow;
 
-use crate::canonical::{Content, Losses, Origin, Part, Request, Role, Severity, ToolResult, Turn};
+use crate::canonical::{
+    Content, Document, Losses, Media, Origin, Part, Request, Role, Severity, ToolResult, Turn,
+};
 use crate::dialect::Dialect;
 use crate::json::Str;
 use crate::translate::{Refusal, Target};
@@ -29,12 +31,51 @@ pub(super) fn fit(
         drop_blank(&mut turn.parts);
     }
     request.turns.retain(|turn| !turn.parts.is_empty());
+    refuse_unreadable(request, target, losses)?;
     join_assistant(&mut request.turns);
     pair(request, losses);
     if !request.turns.iter().any(|turn| !turn.role.is_system()) {
         return Err(losses.refuse(list_name(target.dialect), "the conversation is empty"));
     }
     Ok(())
+}
+
+/// Refuses what the model cannot read: without it the answer would be about something else.
+fn refuse_unreadable(
+    request: &Request<'_>,
+    target: &Target<'_>,
+    losses: &Losses,
+) -> Result<(), Refusal> {
+    let facts = target.facts;
+    if facts.images && facts.pdf {
+        return Ok(());
+    }
+    let parts = request.turns.iter().flat_map(|turn| &turn.parts).flat_map(|part| {
+        let inner: &[Part<'_>] = match &part.content {
+            Content::ToolResult(result) => &result.content,
+            _ => &[],
+        };
+        std::iter::once(part).chain(inner)
+    });
+    for part in parts {
+        let why = match &part.content {
+            Content::Image(_) if !facts.images => "the model reads no images",
+            Content::Document(document) if !facts.pdf && is_pdf(document) => {
+                "the model reads no PDF files"
+            }
+            _ => continue,
+        };
+        return Err(losses.refuse_at(part.origin, why));
+    }
+    Ok(())
+}
+
+fn is_pdf(document: &Document<'_>) -> bool {
+    match &document.media {
+        Media::Base64 { media_type, .. } => media_type.decode() == "application/pdf",
+        Media::Url { .. } | Media::FileId(_) => true,
+        Media::Text(_) | Media::Parts(_) => false,
+    }
 }
 
 const fn list_name(_target: Dialect) -> &'static str {

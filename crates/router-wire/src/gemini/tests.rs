@@ -174,7 +174,7 @@ fn every_level_of_effort_becomes_what_the_model_takes() {
     for (effort, model, expect) in [
         ("none", "gemini-2.5-flash", budget(0)),
         ("none", "gemini-2.5-pro", budget(512)),
-        ("none", "gemini-3-flash", Value::Null),
+        ("none", "gemini-3-flash", level("MINIMAL")),
         ("minimal", "gemini-2.5-flash", budget(512)),
         ("minimal", "gemini-3-flash", level("MINIMAL")),
         ("minimal", "gemini-3-pro", level("LOW")),
@@ -342,13 +342,16 @@ fn tokens_are_counted_in_both_forms() {
 }
 
 #[test]
-fn a_stream_of_several_answers_is_refused() {
-    let body = json!({"model": "x", "n": 2, "messages": [{"role": "user", "content": "q"}]});
-    let (sent, _) = translated(Dialect::OpenaiChat, &body, Dialect::Gemini, "gemini-2.5-pro");
-    assert_eq!(sent["generationConfig"]["candidateCount"], 2);
-    let body = json!({"model": "x", "n": 2, "stream": true, "messages": [{"role": "user", "content": "q"}]});
-    let refused = try_translated(Dialect::OpenaiChat, &body, Dialect::Gemini, "gemini-2.5-pro");
-    assert_eq!(refused.unwrap_err().param(), Some("n"));
+fn a_stream_of_several_answers_is_asked_for_whole() {
+    for stream in [false, true] {
+        let body = json!({"model": "x", "n": 2, "stream": stream, "messages": [{"role": "user", "content": "q"}]});
+        let outbound =
+            try_translated(Dialect::OpenaiChat, &body, Dialect::Gemini, "gemini-2.5-pro").unwrap();
+        assert!(!outbound.stream);
+        assert_eq!(outbound.session.stream, stream);
+        let sent: Value = serde_json::from_slice(&outbound.body).unwrap();
+        assert_eq!(sent["generationConfig"]["candidateCount"], 2);
+    }
 }
 
 #[test]
@@ -381,7 +384,7 @@ const BODIES: [&str; 4] = [
 fn read_all(body: &str) {
     let _ = request::read(body, &RequestExtra::default());
     let _ = count::read(body, &RequestExtra::default());
-    let _ = response::read(body, &mut Losses::new(Dialect::Gemini));
+    let _ = response::read(body, &mut Losses::of_answer(Dialect::Gemini));
     let _ = stream::Reader::default().event("", body, &mut |_| {});
 }
 
@@ -392,7 +395,7 @@ fn a_body_cut_anywhere_is_an_error_and_no_panic() {
             let Some(cut) = body.get(..at) else { continue };
             read_all(cut);
             assert!(request::read(cut, &RequestExtra::default()).is_err(), "cut at {at}");
-            let read = response::read(cut, &mut Losses::new(Dialect::Gemini));
+            let read = response::read(cut, &mut Losses::of_answer(Dialect::Gemini));
             assert!(read.is_err(), "cut at {at}");
         }
     }

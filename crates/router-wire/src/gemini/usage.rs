@@ -3,9 +3,9 @@
 //! `promptTokenCount` holds the cached part, the prompt of Google's own tools is counted beside
 //! it, and `candidatesTokenCount` leaves out the thoughts.
 
-use super::{camel, number};
+use super::{camel, list, number};
 use crate::json::{Cursor, JsonError, Object};
-use crate::usage::Usage;
+use crate::usage::{Kinds, Usage};
 
 /// Reads `usageMetadata`; null says nothing.
 pub(super) fn read(c: &mut Cursor<'_>) -> Result<Usage, JsonError> {
@@ -14,9 +14,18 @@ pub(super) fn read(c: &mut Cursor<'_>) -> Result<Usage, JsonError> {
     }
     let (mut prompt, mut tools, mut cached, mut answer, mut thoughts) =
         (None, None, None, None, None);
+    let (mut input_kinds, mut output_kinds) = (Kinds::default(), Kinds::default());
     let mut members = c.object()?;
     while let Some(key) = members.next(c)? {
         let slot = match camel(&key).as_ref() {
+            "promptTokensDetails" => {
+                kinds(&mut input_kinds, c)?;
+                continue;
+            }
+            "candidatesTokensDetails" => {
+                kinds(&mut output_kinds, c)?;
+                continue;
+            }
             "promptTokenCount" => &mut prompt,
             "toolUsePromptTokenCount" => &mut tools,
             "cachedContentTokenCount" => &mut cached,
@@ -33,8 +42,32 @@ pub(super) fn read(c: &mut Cursor<'_>) -> Result<Usage, JsonError> {
     Ok(Usage {
         output: sum(answer, thoughts),
         reasoning: thoughts,
+        input_kinds,
+        output_kinds,
         ..Usage::from_inclusive(input, cached, None)
     })
+}
+
+/// A list of figures by modality.
+fn kinds(kinds: &mut Kinds, c: &mut Cursor<'_>) -> Result<(), JsonError> {
+    let figures = list(c, |c| {
+        let (mut kind, mut count) = (String::new(), None);
+        let mut members = c.object()?;
+        while let Some(key) = members.next(c)? {
+            match camel(&key).as_ref() {
+                "modality" => kind = c.opt(Cursor::string)?.unwrap_or_default().to_lowercase(),
+                "tokenCount" => count = number::<u64>(c)?,
+                _ => c.skip()?,
+            }
+        }
+        Ok((kind, count))
+    })?;
+    for (kind, count) in figures {
+        if let Some(slot) = kinds.slot(&kind) {
+            *slot = count.unwrap_or(0);
+        }
+    }
+    Ok(())
 }
 
 const fn sum(a: Option<u64>, b: Option<u64>) -> Option<u64> {
@@ -56,6 +89,8 @@ pub(super) fn write(object: &mut Object<'_>, usage: &Usage) {
         reasoning,
         // Counted by `webSearchQueries` where there are any.
         web_searches: _,
+        input_kinds,
+        output_kinds,
     } = usage;
     let mut counts = object.object("usageMetadata");
     counts.int("promptTokenCount", usage.input());
@@ -68,7 +103,22 @@ pub(super) fn write(object: &mut Object<'_>, usage: &Usage) {
         counts.int("thoughtsTokenCount", thoughts);
     }
     counts.int("totalTokenCount", usage.total());
+    write_kinds("promptTokensDetails", *input_kinds, &mut counts);
+    write_kinds("candidatesTokensDetails", *output_kinds, &mut counts);
     counts.end();
+}
+
+fn write_kinds(key: &str, kinds: Kinds, counts: &mut Object<'_>) {
+    if kinds.each().next().is_none() {
+        return;
+    }
+    let mut list = counts.array(key);
+    for (kind, count) in kinds.each() {
+        let mut one = list.object();
+        one.text("modality", &kind.to_uppercase()).int("tokenCount", count);
+        one.end();
+    }
+    list.end();
 }
 
 #[cfg(test)]
@@ -100,6 +150,26 @@ mod tests {
         assert_eq!(read.total(), 155, "all parts are counted once");
         assert_eq!(usage("null"), Usage::default());
         assert_eq!(usage(r#"{"prompt_token_count":"7"}"#).input_uncached, Some(7));
+    }
+
+    #[test]
+    fn b4_5_figures_by_kind_go_between_chat_and_gemini() {
+        let read = usage(
+            r#"{"promptTokenCount":9,"promptTokensDetails":[{"modality":"TEXT","tokenCount":4},{"modality":"AUDIO","tokenCount":5},{"modality":"VIDEO","tokenCount":1}],"candidatesTokensDetails":[{"modality":"IMAGE","tokenCount":7}]}"#,
+        );
+        assert_eq!((read.input_kinds.text, read.input_kinds.audio), (4, 5));
+        assert_eq!(read.output_kinds.image, 7);
+        let text = written(&read);
+        assert!(text.contains(r#""promptTokensDetails":[{"modality":"TEXT","tokenCount":4},{"modality":"AUDIO","tokenCount":5}]"#), "{text}");
+        assert_eq!(
+            usage(
+                text.strip_prefix(r#"{"usageMetadata":"#)
+                    .and_then(|it| it.strip_suffix('}'))
+                    .unwrap()
+            )
+            .input_kinds,
+            read.input_kinds
+        );
     }
 
     #[test]

@@ -97,7 +97,7 @@ fn choice<'a>(
         match key {
             "message" | "delta" if c.kind()? == Kind::Object => message = Some(Said::read(c)?),
             "finish_reason" => finish = loose::text(c)?,
-            "logprobs" => logprobs = c.opt(Cursor::raw)?.map(Json::from),
+            "logprobs" => logprobs = said::logprobs(c)?.map(Json::from),
             _ => c.skip()?,
         }
         Ok(())

@@ -283,6 +283,19 @@ fn google_state<'a>(c: &mut Cursor<'a>) -> Result<Option<Str<'a>>, JsonError> {
     Ok(state)
 }
 
+/// The items of `logprobs.content`, if there are any.
+pub(super) fn logprobs<'a>(c: &mut Cursor<'a>) -> Result<Option<Raw<'a>>, JsonError> {
+    let mut content = None;
+    loose::object(c, |key, c| {
+        if key == "content" && c.kind()? == Kind::Array {
+            content = Some(c.raw()?).filter(|raw| raw.text() != "[]");
+            return Ok(());
+        }
+        c.skip()
+    })?;
+    Ok(content)
+}
+
 /// State of Google's thinking.
 pub(super) fn google(payload: Str<'_>) -> Opaque<'_> {
     Opaque { vendor: Cow::Borrowed(GOOGLE), family: None, payload }

@@ -2,7 +2,7 @@
 
 use super::loose;
 use crate::json::{Cursor, JsonError, Object};
-use crate::usage::Usage;
+use crate::usage::{Kinds, Usage};
 
 /// Figures as they are named by servers that speak Chat.
 #[derive(Default)]
@@ -12,6 +12,8 @@ struct Figures {
     cached: Option<u64>,
     written: Option<u64>,
     reasoning: Option<u64>,
+    input_kinds: Kinds,
+    output_kinds: Kinds,
 }
 
 /// Reads a `usage` object. Besides OpenAI's names it knows DeepSeek's `prompt_cache_hit_tokens`,
@@ -28,10 +30,10 @@ pub(super) fn read(c: &mut Cursor<'_>) -> Result<Usage, JsonError> {
             }
             "cache_creation_input_tokens" => f.written = f.written.or(loose::int(c)?),
             "prompt_tokens_details" | "input_tokens_details" => {
-                loose::object(c, |key, c| details(&mut f, key, c))?;
+                loose::object(c, |key, c| details(&mut f, true, key, c))?;
             }
             "completion_tokens_details" | "output_tokens_details" => {
-                loose::object(c, |key, c| details(&mut f, key, c))?;
+                loose::object(c, |key, c| details(&mut f, false, key, c))?;
             }
             _ => c.skip()?,
         }
@@ -40,11 +42,18 @@ pub(super) fn read(c: &mut Cursor<'_>) -> Result<Usage, JsonError> {
     Ok(Usage {
         output: f.output,
         reasoning: f.reasoning,
+        input_kinds: f.input_kinds,
+        output_kinds: f.output_kinds,
         ..Usage::from_inclusive(f.input, f.cached, f.written)
     })
 }
 
-fn details(f: &mut Figures, key: &str, c: &mut Cursor<'_>) -> Result<(), JsonError> {
+fn details(f: &mut Figures, input: bool, key: &str, c: &mut Cursor<'_>) -> Result<(), JsonError> {
+    let kinds = if input { &mut f.input_kinds } else { &mut f.output_kinds };
+    if let Some(slot) = key.strip_suffix("_tokens").and_then(|kind| kinds.slot(kind)) {
+        *slot = loose::int(c)?.unwrap_or(*slot);
+        return Ok(());
+    }
     match key {
         "cached_tokens" => f.cached = loose::int(c)?.or(f.cached),
         "cache_write_tokens" => f.written = loose::int(c)?.or(f.written),
@@ -65,6 +74,8 @@ pub(super) fn write(usage: &Usage, out: &mut Vec<u8>) {
         output: _,
         reasoning,
         web_searches: _,
+        input_kinds,
+        output_kinds,
     } = usage;
     let mut object = Object::new(out);
     object
@@ -76,11 +87,23 @@ pub(super) fn write(usage: &Usage, out: &mut Vec<u8>) {
     if let Some(written) = cache_write {
         details.int("cache_write_tokens", *written);
     }
+    write_kinds(*input_kinds, &mut details);
     details.end();
     let mut details = object.object("completion_tokens_details");
     details.int("reasoning_tokens", reasoning.unwrap_or(0));
+    write_kinds(*output_kinds, &mut details);
     details.end();
     object.end();
+}
+
+fn write_kinds(kinds: Kinds, details: &mut Object<'_>) {
+    for (kind, count) in kinds.each() {
+        match kind {
+            "audio" => details.int("audio_tokens", count),
+            "image" => details.int("image_tokens", count),
+            _ => details.int("text_tokens", count),
+        };
+    }
 }
 
 #[cfg(test)]
@@ -123,6 +146,7 @@ mod tests {
     #[test]
     fn what_is_written_reads_back() {
         let usage = Usage {
+            input_kinds: Kinds { text: 90, audio: 10, image: 0 },
             input_uncached: Some(10),
             cache_read: Some(60),
             cache_write: Some(30),

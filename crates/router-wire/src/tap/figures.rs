@@ -44,6 +44,7 @@ pub(super) fn anthropic(usage: &[u8]) -> Usage {
         output: count(usage, &["output_tokens"]),
         reasoning: count(usage, &["output_tokens_details", "thinking_tokens"]),
         web_searches: count(usage, &["server_tool_use", "web_search_requests"]),
+        ..Usage::default()
     }
 }
 

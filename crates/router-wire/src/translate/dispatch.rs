@@ -2,7 +2,7 @@
 
 use super::{Answer, ReadError, Refusal, RequestExtra, Session, Target};
 use crate::anthropic;
-use crate::canonical::{Event, Losses, Request, Response};
+use crate::canonical::{Event, Losses, Origin, Request, Response, Severity};
 use crate::dialect::Dialect;
 use crate::error::{ClientError, StreamPlace};
 use crate::json::JsonError;
@@ -133,6 +133,16 @@ impl Writer {
             Self::OpenaiChat(writer) => writer.event(session, event, out),
             Self::OpenaiResponses(writer) => writer.event(session, event, out),
             Self::Gemini(writer) => writer.event(session, event, out),
+        }
+    }
+
+    /// Notes what the event before lost in the client's dialect alone.
+    pub(super) fn note_losses(&mut self, losses: &mut Losses) {
+        if let Self::Gemini(writer) = self
+            && writer.take_odd()
+        {
+            let why = "not a JSON object; kept as text";
+            losses.add_at(Severity::Content, "tool-input", Origin::default(), why);
         }
     }
 

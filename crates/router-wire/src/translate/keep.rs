@@ -76,28 +76,32 @@ impl Keeper {
         }
     }
 
+    /// Collects the state of a whole answer.
+    pub(super) fn of(response: &Response<'_>, session: &Session) -> Self {
+        let mut keeper = Self::default();
+        if !needed(session) {
+            return keeper;
+        }
+        for part in response.choices.first().into_iter().flat_map(|choice| &choice.parts) {
+            match &part.content {
+                Content::Thinking(thinking) => {
+                    keeper.text(session, &thinking.text);
+                    if let Some(opaque) = &thinking.opaque {
+                        keeper.state(session, opaque, thinking.redacted);
+                    }
+                }
+                Content::ToolCall(call) => keeper.call(session, &call.id),
+                _ => {}
+            }
+        }
+        keeper
+    }
+
     pub(super) fn kept(&self) -> &[(String, String)] {
         &self.kept
     }
-}
 
-/// The state to keep of a whole answer.
-pub(super) fn of(response: &Response<'_>, session: &Session) -> Vec<(String, String)> {
-    let mut keeper = Keeper::default();
-    if !needed(session) {
-        return Vec::new();
+    pub(super) fn into_kept(self) -> Vec<(String, String)> {
+        self.kept
     }
-    for part in response.choices.first().into_iter().flat_map(|choice| &choice.parts) {
-        match &part.content {
-            Content::Thinking(thinking) => {
-                keeper.text(session, &thinking.text);
-                if let Some(opaque) = &thinking.opaque {
-                    keeper.state(session, opaque, thinking.redacted);
-                }
-            }
-            Content::ToolCall(call) => keeper.call(session, &call.id),
-            _ => {}
-        }
-    }
-    keeper.kept
 }

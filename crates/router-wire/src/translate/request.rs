@@ -3,7 +3,7 @@
 use super::{
     Outbound, ReadError, Refusal, RequestExtra, Session, Target, TranslateError, dispatch,
 };
-use crate::canonical::{Loss, Losses, Request};
+use crate::canonical::{Effort, Loss, Losses, Request, ThinkingForm};
 use crate::dialect::Dialect;
 use crate::facts::ReasoningContent;
 use crate::json::{JsonError, path_at};
@@ -27,6 +27,7 @@ pub fn translate_request(
     if let Some(session) = extra.session {
         request.identity.session = Some(session.into());
     }
+    take_headers(&mut request, extra, target);
     let shown = extra.model_shown.map_or_else(|| request.model.decode(), Into::into).into_owned();
     let mut losses = Losses::new(inbound);
     let mut session = Session {
@@ -48,7 +49,9 @@ pub fn translate_request(
         keeps_text: target.facts.reasoning_content == ReasoningContent::Required,
         echo: dispatch::echo(inbound, text),
     };
-    request.stream = session.stream;
+    // The answers of a stream would come mixed; whole they can be told one after the other.
+    request.stream = session.stream && request.choices.is_none_or(|count| count < 2);
+    let stream = request.stream;
     let fitted = fit::fit(&mut request, inbound, extra, target, &mut losses).map_err(refused)?;
     session.tools = fitted.tools;
     session.stops = fitted.stops;
@@ -56,7 +59,18 @@ pub fn translate_request(
     dispatch::write_request(&request, target, &mut losses, &mut out).map_err(refused)?;
     let losses = losses.into_list();
     refuse_strict(&losses, target)?;
-    Ok(Outbound { body: out, headers: headers(target), losses, session })
+    Ok(Outbound { body: out, stream, headers: headers(target), losses, session })
+}
+
+/// What the client says in headers counts where its body says nothing.
+fn take_headers<'a>(request: &mut Request<'a>, extra: &RequestExtra<'a>, target: &Target<'_>) {
+    if let Some(key) = extra.cache_key {
+        request.cache.key.get_or_insert_with(|| key.into());
+    }
+    let asks = request.reasoning.effort.is_some() || request.reasoning.form != ThinkingForm::Unset;
+    if target.options.effort_headers && !asks {
+        request.reasoning.effort = extra.effort.and_then(Effort::from_word);
+    }
 }
 
 /// A guess at the input tokens of a client's request, for upstreams that cannot count them.

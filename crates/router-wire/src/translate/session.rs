@@ -1,5 +1,7 @@
 //! What the way back must know of the way there.
 
+use super::request::text_of;
+use super::{RequestExtra, dispatch};
 use crate::canonical::Shown;
 use crate::dialect::Dialect;
 
@@ -82,6 +84,29 @@ impl Session {
             echo: String::new(),
         }
     }
+}
+
+/// A session for an upstream that speaks the client's own dialect, for an answer that has to be told
+/// in another form than it came in: whole where a stream was asked for. A body that cannot be read
+/// asks for nothing.
+pub fn native_session(dialect: Dialect, body: &[u8], extra: &RequestExtra<'_>) -> Session {
+    let mut session = Session {
+        stream: true,
+        json_array: extra.json_array,
+        model_shown: extra.model_shown.unwrap_or_default().to_owned(),
+        // What the upstream shows is what the client asked it for.
+        shown: Shown::Summary,
+        now_s: extra.now_s,
+        vendor: native_vendor(dialect).to_owned(),
+        ..Session::new(dialect, dialect)
+    };
+    let Ok(text) = text_of(body) else { return session };
+    if let Ok(request) = dispatch::read_request(dialect, text, extra) {
+        session.include_usage = request.include_usage;
+        session.legacy_functions = request.legacy_functions;
+        session.echo = dispatch::echo(dialect, text);
+    }
+    session
 }
 
 /// The vendor whose opaque state a client of this dialect carries unwrapped.

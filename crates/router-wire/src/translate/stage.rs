@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use super::keep::{self, Keeper};
 use super::{Session, ToolAlias};
 use crate::canonical::{
-    Block, Content, Delta, Event, Losses, Response, Severity, Stop, StopReason, ToolInput,
+    Block, Citation, Content, Delta, Event, Fallback, Losses, Origin, Response, Severity, Stop,
+    StopReason, ToolInput,
 };
 use crate::json::{Cursor, Str};
 use crate::usage::Usage;
@@ -47,6 +48,11 @@ impl Stage {
         let scanner = (!session.stops.is_empty()).then(|| StopScanner::new(session.stops.clone()));
         let keeper = keep::needed(session).then(Keeper::default);
         Self { scanner, keeper, uncounted: Some(0), ..Self::default() }
+    }
+
+    /// Takes note of an answer that came whole.
+    pub(super) fn whole(&mut self, session: &Session, response: &Response<'_>) {
+        self.keeper = Some(Keeper::of(response, session));
     }
 
     /// State to keep for the client.
@@ -239,6 +245,29 @@ const fn corrected(reason: StopReason, called: bool, refused: bool) -> StopReaso
     }
 }
 
+/// The code of a loss: a step of the vendor's own tools.
+pub(crate) const HOSTED_STEP: &str = "hosted-step";
+/// The code of a loss: a part of an answer that the client's dialect cannot hold.
+pub(crate) const ANSWER_PART: &str = "answer-part";
+
+/// Notes that a call beside another is lost to a client of Chat's old `functions`.
+pub(super) fn lose_call(losses: &mut Losses) {
+    losses.add(
+        Severity::Content,
+        "parallel-calls",
+        "choices[0].message",
+        "the old form of calls holds one",
+    );
+}
+
+/// Notes a citation that the client's dialect has no form for.
+pub(super) fn note_citation(citation: &Citation<'_>, session: &Session, losses: &mut Losses) {
+    if !citation.has_form_in(session.inbound) {
+        let why = "places in files are told in one vendor's way only";
+        losses.add_at(Severity::Hint, "citations", Origin::default(), why);
+    }
+}
+
 /// The same for a whole answer.
 pub(super) fn restore(response: &mut Response<'_>, session: &Session, losses: &mut Losses) {
     for choice in &mut response.choices {
@@ -247,16 +276,26 @@ pub(super) fn restore(response: &mut Response<'_>, session: &Session, losses: &m
         }
         let (mut called, mut refused) = (false, false);
         choice.parts.retain(|part| {
-            let foreign = matches!(part.content, Content::Foreign(_));
-            if foreign {
-                losses.add_at(Severity::Hint, "hosted-step", part.origin, "internal to the vendor");
-            }
-            !foreign
+            let Content::Foreign(foreign) = &part.content else { return true };
+            // Steps of the vendor's own tools have shown in the text; of others nobody knows.
+            let (severity, code, why) = match foreign.fallback {
+                Fallback::Refuse(why) => (Severity::Content, ANSWER_PART, why),
+                _ => (Severity::Hint, HOSTED_STEP, "internal to the vendor"),
+            };
+            losses.add_at(severity, code, part.origin, why);
+            false
         });
         for part in &mut choice.parts {
             match &mut part.content {
+                Content::Text { citations, .. } => {
+                    for citation in citations {
+                        note_citation(citation, session, losses);
+                    }
+                }
                 Content::ToolCall(call) => {
-                    called = true;
+                    if std::mem::replace(&mut called, true) && session.legacy_functions {
+                        lose_call(losses);
+                    }
                     let Some(alias) = find(session, &call.name) else { continue };
                     call.name = alias.name.clone().into();
                     call.namespace = alias.namespace.clone().map(Str::from);

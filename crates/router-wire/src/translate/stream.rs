@@ -1,11 +1,11 @@
 //! The way back: an upstream's answer becomes the client's, whole or piece by piece.
 
 use super::dispatch::{self, Reader, Writer};
-use super::keep;
+use super::keep::Keeper;
 use super::stage::{self, Stage};
 use super::{Answer, Session};
-use crate::Dialect;
-use crate::canonical::{Block, Delta, Event, Loss, Losses, Response, Sequencer, Start};
+use crate::canonical::{Block, Delta, Event, Loss, Losses, Response, Sequencer, Severity, Start};
+use crate::dialect::Dialect;
 use crate::error::{ClientError, ErrorKind};
 use crate::json::Str;
 use crate::sse;
@@ -47,11 +47,11 @@ impl Session {
         body: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<Translated, Box<ClientError>> {
-        let mut losses = Losses::new(self.outbound);
+        let mut losses = Losses::of_answer(self.outbound);
         let mut response = self.read_whole(body, &mut losses)?;
         stage::restore(&mut response, self, &mut losses);
         dispatch::write_response(self, &response, &mut losses, out);
-        let kept = keep::of(&response, self);
+        let kept = Keeper::of(&response, self).into_kept();
         Ok(Translated { usage: response.usage, losses: losses.into_list(), kept })
     }
 
@@ -79,10 +79,10 @@ impl Session {
             stage: Stage::new(&self),
             writer: Writer::new(&self),
             seen: Seen::default(),
+            losses: Losses::of_answer(self.outbound),
         };
-        let losses = Losses::new(self.outbound);
         let decoder = sse::Decoder::default();
-        StreamTranslator { session: self, decoder, pipe, form: Form::Unknown, losses }
+        StreamTranslator { session: self, decoder, pipe, form: Form::Unknown }
     }
 }
 
@@ -97,7 +97,6 @@ pub struct StreamTranslator {
     decoder: sse::Decoder,
     pipe: Pipe,
     form: Form,
-    losses: Losses,
 }
 
 /// What the upstream sends where a stream was asked for.
@@ -148,7 +147,8 @@ impl StreamTranslator {
     }
 
     /// The upstream's bytes have ended. Anything but [`Progress::Finished`] is
-    /// [`Progress::Failed`]: the stream was cut.
+    /// [`Progress::Failed`]: the stream was cut. Chat servers leave out the end marker, Gemini has
+    /// none; in Messages only `message_stop` says that the figures before it were the last.
     pub fn end(&mut self, out: &mut Vec<u8>) -> Progress {
         if let Form::Whole(body) = std::mem::replace(&mut self.form, Form::Events) {
             self.replay(&body, out);
@@ -173,14 +173,22 @@ impl StreamTranslator {
         self.progress()
     }
 
+    /// Tells an answer that came whole as the stream it would have been.
     fn replay(&mut self, body: &[u8], out: &mut Vec<u8>) {
-        let read = self.session.read_whole(body, &mut self.losses);
-        match read {
-            Ok(response) => response.replay(&mut |event| {
-                self.pipe.pass(&self.session, event, out);
-            }),
-            Err(error) => self.pipe.seen.fail(*error),
+        let Self { session, pipe, .. } = self;
+        let mut response = match session.read_whole(body, &mut pipe.losses) {
+            Ok(response) => response,
+            Err(error) => return pipe.seen.fail(*error),
+        };
+        stage::restore(&mut response, session, &mut pipe.losses);
+        if matches!(session.inbound, Dialect::Anthropic | Dialect::OpenaiResponses)
+            && response.choices.len() > 1
+        {
+            response.choices.truncate(1);
+            pipe.losses.add(Severity::Content, "choices", "choices", "clients take one answer");
         }
+        pipe.stage.whole(session, &response);
+        response.replay(&mut |event| pipe.write(session, &event, out));
     }
 
     /// Ends the client's stream with an error in its own dialect. Nothing may follow.
@@ -206,7 +214,7 @@ impl StreamTranslator {
 
     /// What could not be carried.
     pub fn losses(&self) -> &[Loss] {
-        self.losses.list()
+        self.pipe.losses.list()
     }
 
     /// What the way there left for the way back.
@@ -233,6 +241,7 @@ struct Pipe {
     stage: Stage,
     writer: Writer,
     seen: Seen,
+    losses: Losses,
 }
 
 #[derive(Debug, Default)]
@@ -242,6 +251,7 @@ struct Seen {
     meaningful: bool,
     stopped: bool,
     ended: bool,
+    called: bool,
     failed: Option<Box<ClientError>>,
     usage: Usage,
 }
@@ -272,6 +282,8 @@ impl Seen {
             | Event::Open { .. }
             | Event::Delta { .. }
             | Event::Close { .. }
+            | Event::Choice(_)
+            | Event::Lost { .. }
             | Event::Ping => {}
         }
     }
@@ -285,51 +297,75 @@ impl Pipe {
         if event.is_done_marker() {
             return self.pass(session, Event::End, out);
         }
-        let Self { reader, sequencer, stage, writer, seen } = self;
+        let Self { reader, sequencer, stage, writer, seen, losses } = self;
         let (Ok(name), Ok(data)) = (str::from_utf8(event.name), str::from_utf8(event.data)) else {
             return seen.fail(bad("the upstream's stream is not UTF-8"));
         };
+        let mut end = Tail { writer, seen, losses };
         let read = reader.event(name, data, &mut |event| {
             sequencer.event(event, &mut |event| {
-                stage.event(session, event, &mut |event| {
-                    write(writer, seen, session, &event, out);
-                });
+                stage.event(session, event, &mut |event| end.write(session, &event, out));
             });
         });
         if let Err(error) = read {
-            seen.fail(bad(&format!("the upstream's stream makes no sense: {error}")));
+            self.seen.fail(bad(&format!("the upstream's stream makes no sense: {error}")));
         }
     }
 
     /// An event that did not come from the reader.
     fn pass(&mut self, session: &Session, event: Event<'_>, out: &mut Vec<u8>) {
-        let Self { reader: _, sequencer, stage, writer, seen } = self;
+        let Self { reader: _, sequencer, stage, writer, seen, losses } = self;
+        let mut end = Tail { writer, seen, losses };
         sequencer.event(event, &mut |event| {
-            stage.event(session, event, &mut |event| {
-                write(writer, seen, session, &event, out);
-            });
+            stage.event(session, event, &mut |event| end.write(session, &event, out));
         });
+    }
+
+    /// An event that needs nothing between reader and writer.
+    fn write(&mut self, session: &Session, event: &Event<'_>, out: &mut Vec<u8>) {
+        let Self { writer, seen, losses, .. } = self;
+        Tail { writer, seen, losses }.write(session, event, out);
     }
 }
 
-/// Writes one event. A stream whose upstream left out the start gets one: clients need it.
-fn write(
-    writer: &mut Writer,
-    seen: &mut Seen,
-    session: &Session,
-    event: &Event<'_>,
-    out: &mut Vec<u8>,
-) {
-    seen.note(event);
-    if seen.failed.is_some() {
-        return;
+/// The client's end of the pipe.
+struct Tail<'p> {
+    writer: &'p mut Writer,
+    seen: &'p mut Seen,
+    losses: &'p mut Losses,
+}
+
+impl Tail<'_> {
+    /// Writes one event. A stream whose upstream left out the start gets one: clients need it.
+    fn write(&mut self, session: &Session, event: &Event<'_>, out: &mut Vec<u8>) {
+        let Self { writer, seen, losses } = self;
+        seen.note(event);
+        if seen.failed.is_some() {
+            return;
+        }
+        match event {
+            Event::Lost { severity, code, origin, why } => {
+                return losses.add_at(*severity, code, *origin, why);
+            }
+            // The old form holds one call.
+            Event::Open { kind: Block::ToolCall { .. }, .. }
+                if session.legacy_functions && std::mem::replace(&mut seen.called, true) =>
+            {
+                stage::lose_call(losses);
+            }
+            Event::Delta { delta: Delta::Citation(citation), .. } => {
+                stage::note_citation(citation, session, losses);
+            }
+            _ => {}
+        }
+        let needs_start = matches!(event, Event::Open { .. } | Event::Finish(_));
+        if needs_start && !seen.started {
+            let (id, model) = (Str::EMPTY, Str::EMPTY);
+            let start = Start { id, model, created_s: None, service_tier: None };
+            writer.event(session, &Event::Start(start), out);
+        }
+        seen.started |= needs_start || matches!(event, Event::Start(_));
+        writer.event(session, event, out);
+        writer.note_losses(losses);
     }
-    let needs_start = matches!(event, Event::Open { .. } | Event::Finish(_));
-    if needs_start && !seen.started {
-        let (id, model) = (Str::EMPTY, Str::EMPTY);
-        let start = Start { id, model, created_s: None, service_tier: None };
-        writer.event(session, &Event::Start(start), out);
-    }
-    seen.started |= needs_start || matches!(event, Event::Start(_));
-    writer.event(session, event, out);
 }

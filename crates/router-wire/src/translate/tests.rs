@@ -205,3 +205,250 @@ fn a_stream_without_its_start_gets_one() {
         assert!(seen.meaningful && seen.malformed_count == 0, "{inbound}: {seen:?}");
     }
 }
+
+/// What a stream lost, and what the same answer loses when it comes whole.
+fn lost(
+    session: &Session,
+    stream: &str,
+    whole: &str,
+) -> (Vec<(Cow<'static, str>, Severity)>, Vec<(Cow<'static, str>, Severity)>) {
+    let kinds = |losses: &[Loss]| {
+        let mut kinds: Vec<_> = losses.iter().map(|it| (it.code.clone(), it.severity)).collect();
+        kinds.sort();
+        kinds
+    };
+    let mut translator = session.clone().stream();
+    let mut out = Vec::new();
+    translator.push(stream.as_bytes(), &mut out);
+    assert_eq!(translator.end(&mut out), Progress::Finished, "{stream}");
+    let answer = session.clone().response(whole.as_bytes(), &mut Vec::new()).unwrap();
+    (kinds(translator.losses()), kinds(&answer.losses))
+}
+
+fn events(list: &[&str]) -> String {
+    list.iter().map(|data| format!("data: {data}\n\n")).collect()
+}
+
+#[test]
+fn a_stream_reports_the_losses_of_the_whole_answer() {
+    let search = r#"{"type":"server_tool_use","id":"s","name":"web_search","input":{}}"#;
+    let cases = [
+        (
+            Dialect::Anthropic,
+            events(&[
+                r#"{"type":"message_start","message":{"id":"m"}}"#,
+                &format!(r#"{{"type":"content_block_start","index":0,"content_block":{search}}}"#),
+                r#"{"type":"content_block_stop","index":0}"#,
+                r#"{"type":"content_block_start","index":1,"content_block":{"type":"new_kind"}}"#,
+                r#"{"type":"content_block_stop","index":1}"#,
+                r#"{"type":"content_block_start","index":2,"content_block":{"type":"text","text":"a"}}"#,
+                r#"{"type":"content_block_delta","index":2,"delta":{"type":"citations_delta","citation":{"type":"page_location","start_page_number":1}}}"#,
+                r#"{"type":"content_block_stop","index":2}"#,
+                r#"{"type":"message_delta","delta":{"stop_reason":"odd"},"usage":{"output_tokens":1}}"#,
+                r#"{"type":"message_stop"}"#,
+            ]),
+            format!(
+                r#"{{"id":"m","content":[{search},{{"type":"new_kind"}},{{"type":"text","text":"a","citations":[{{"type":"page_location","start_page_number":1}}]}}],"stop_reason":"odd"}}"#
+            ),
+            4,
+        ),
+        (
+            Dialect::OpenaiResponses,
+            events(&[
+                r#"{"type":"response.created","response":{"id":"r"}}"#,
+                r#"{"type":"response.output_item.done","output_index":0,"item":{"type":"web_search_call","id":"w"}}"#,
+                r#"{"type":"response.output_item.done","output_index":1,"item":{"type":"new_kind","id":"n"}}"#,
+                r#"{"type":"response.output_item.done","output_index":2,"item":{"type":"message","id":"t","phase":"commentary","content":[{"type":"output_text","text":"a","annotations":[{"type":"file_citation","file_id":"f"}]}]}}"#,
+                r#"{"type":"response.completed","response":{"id":"r","status":"completed"}}"#,
+            ]),
+            r#"{"id":"r","status":"completed","output":[{"type":"web_search_call","id":"w"},{"type":"new_kind","id":"n"},{"type":"message","id":"t","phase":"commentary","content":[{"type":"output_text","text":"a","annotations":[{"type":"file_citation","file_id":"f"}]}]}]}"#.to_owned(),
+            4,
+        ),
+        (
+            Dialect::Gemini,
+            events(&[
+                r#"{"candidates":[{"content":{"parts":[{"executableCode":{"language":"PYTHON","code":"1"}},{"inlineData":{"mimeType":"image/png","data":"AA=="}},{"text":"a"}]},"finishReason":"STOP"}]}"#,
+            ]),
+            r#"{"candidates":[{"content":{"parts":[{"executableCode":{"language":"PYTHON","code":"1"}},{"inlineData":{"mimeType":"image/png","data":"AA=="}},{"text":"a"}]},"finishReason":"STOP"}]}"#.to_owned(),
+            2,
+        ),
+    ];
+    for (outbound, stream, whole, count) in cases {
+        for inbound in [Dialect::OpenaiChat, Dialect::Anthropic] {
+            if inbound == outbound {
+                continue;
+            }
+            let (streamed, whole) = lost(&Session::new(inbound, outbound), &stream, &whole);
+            assert_eq!(streamed, whole, "{outbound} to {inbound}");
+            assert_eq!(streamed.len(), count, "{outbound} to {inbound}: {streamed:?}");
+        }
+    }
+}
+
+#[test]
+fn a_second_call_is_reported_lost_to_a_client_of_the_old_functions() {
+    let session =
+        Session { legacy_functions: true, ..Session::new(Dialect::OpenaiChat, Dialect::Anthropic) };
+    let whole = String::from_utf8(ANTHROPIC_ANSWER.to_vec()).unwrap();
+    let (streamed, whole) = lost(&session, ANTHROPIC_STREAM, &whole);
+    for losses in [streamed, whole] {
+        assert!(losses.contains(&("parallel-calls".into(), Severity::Content)), "{losses:?}");
+    }
+}
+
+#[test]
+fn losses_of_answers_name_a_place_in_the_answer() {
+    let body = br#"{"id":"m","content":[{"type":"text","text":"a"},{"type":"server_tool_use","id":"s","name":"web_search","input":{}}],"stop_reason":"end_turn"}"#;
+    let mut session = Session::new(Dialect::OpenaiChat, Dialect::Anthropic);
+    let answer = session.response(body, &mut Vec::new()).unwrap();
+    assert_eq!(answer.losses[0].path, "content[1]");
+}
+
+#[test]
+fn several_answers_are_told_one_after_the_other() {
+    let upstream = br#"{"id":"c","choices":[
+        {"index":0,"message":{"content":"a"},"finish_reason":"stop"},
+        {"index":1,"message":{"content":"b","tool_calls":[{"id":"t","type":"function","function":{"name":"f","arguments":"{}"}}]},"finish_reason":"tool_calls"}],
+        "usage":{"prompt_tokens":5,"completion_tokens":7}}"#;
+    let told = |inbound| {
+        let session = Session { include_usage: true, ..Session::new(inbound, Dialect::OpenaiChat) };
+        let mut translator = session.stream();
+        let mut out = Vec::new();
+        translator.push(upstream, &mut out);
+        assert_eq!(translator.end(&mut out), Progress::Finished);
+        let text = String::from_utf8(out).unwrap();
+        let losses = translator.losses().len();
+        let data = text.split_terminator("\n\n").filter_map(|event| {
+            let data = event.rsplit_once("data: ").map_or(event, |(_, data)| data);
+            serde_json::from_str::<serde_json::Value>(data).ok()
+        });
+        (data.collect::<Vec<_>>(), losses)
+    };
+    let (chunks, losses) = told(Dialect::OpenaiChat);
+    assert_eq!(losses, 0);
+    for (index, text, finish) in [(0, "a", "stop"), (1, "b", "tool_calls")] {
+        let own = chunks.iter().map(|chunk| &chunk["choices"][0]);
+        let own: Vec<_> = own.filter(|choice| choice["index"] == index).collect();
+        assert_eq!(own[0]["delta"]["role"], "assistant");
+        let said: String = own.iter().filter_map(|it| it["delta"]["content"].as_str()).collect();
+        assert_eq!(said, text);
+        assert_eq!(own.last().unwrap()["finish_reason"], finish);
+    }
+    assert_eq!(chunks.last().unwrap()["usage"]["total_tokens"], 12);
+    let (pieces, losses) = told(Dialect::Gemini);
+    assert_eq!(losses, 0);
+    let ends: Vec<_> = pieces
+        .iter()
+        .map(|piece| &piece["candidates"][0])
+        .filter(|candidate| candidate["finishReason"].is_string())
+        .map(|candidate| candidate["index"].as_u64().unwrap())
+        .collect();
+    assert_eq!(ends, [0, 1]);
+    assert_eq!(pieces.last().unwrap()["usageMetadata"]["totalTokenCount"], 12);
+    for inbound in [Dialect::Anthropic, Dialect::OpenaiResponses] {
+        assert_eq!(told(inbound).1, 1, "{inbound} clients take one answer, and the loss is told");
+    }
+}
+
+#[test]
+fn probabilities_keep_their_form_between_the_dialects() {
+    let items = r#"[{"token":"a","logprob":-0.5,"bytes":null,"top_logprobs":[]}]"#;
+    let chat = format!(
+        r#"{{"id":"c","choices":[{{"message":{{"content":"a"}},"logprobs":{{"content":{items}}},"finish_reason":"stop"}}]}}"#
+    );
+    let responses = format!(
+        r#"{{"id":"r","status":"completed","output":[{{"type":"message","content":[{{"type":"output_text","text":"a","logprobs":{items}}}]}}]}}"#
+    );
+    for (outbound, body) in [(Dialect::OpenaiChat, &chat), (Dialect::OpenaiResponses, &responses)] {
+        for (inbound, place) in [
+            (Dialect::OpenaiChat, "/choices/0/logprobs/content/0/token"),
+            (Dialect::OpenaiResponses, "/output/0/content/0/logprobs/0/token"),
+            (Dialect::Gemini, "/candidates/0/logprobsResult/chosenCandidates/0/token"),
+        ] {
+            let mut out = Vec::new();
+            Session::new(inbound, outbound).response(body.as_bytes(), &mut out).unwrap();
+            let answer: serde_json::Value = serde_json::from_slice(&out).unwrap();
+            assert_eq!(answer.pointer(place).unwrap(), "a", "{outbound} to {inbound}: {answer}");
+        }
+    }
+}
+
+#[test]
+fn only_the_end_marker_ends_a_messages_stream() {
+    let cut = ANTHROPIC_STREAM.split("event: message_stop").next().unwrap();
+    assert!(cut.contains("stop_reason"));
+    for inbound in Dialect::ALL {
+        let mut translator = Session::new(inbound, Dialect::Anthropic).stream();
+        let mut out = Vec::new();
+        translator.push(cut.as_bytes(), &mut out);
+        assert!(matches!(translator.end(&mut out), Progress::Failed(_)), "{inbound}");
+    }
+    let mut tap = crate::tap::Tap::new(Dialect::Anthropic);
+    tap.push(cut.as_bytes());
+    assert_eq!(tap.finish(), crate::tap::End::Truncated, "and so it is where it passes");
+}
+
+#[test]
+fn a_member_that_stands_twice_counts_as_it_stands_last() {
+    let tool = |inbound, name: &str| match inbound {
+        Dialect::Anthropic => {
+            format!(r#"[{{"name":"{name}","input_schema":{{"type":"object"}}}}]"#)
+        }
+        _ => format!(r#"[{{"type":"function","name":"{name}","parameters":{{"type":"object"}}}}]"#),
+    };
+    for (inbound, dialect, list, turn) in [
+        (Dialect::Anthropic, Dialect::OpenaiChat, "messages", r#"[{"role":"user","content":"X"}]"#),
+        (Dialect::OpenaiChat, Dialect::Anthropic, "messages", r#"[{"role":"user","content":"X"}]"#),
+        (
+            Dialect::OpenaiResponses,
+            Dialect::OpenaiChat,
+            "input",
+            r#"[{"role":"user","content":"X"}]"#,
+        ),
+        (
+            Dialect::Gemini,
+            Dialect::OpenaiChat,
+            "contents",
+            r#"[{"role":"user","parts":[{"text":"X"}]}]"#,
+        ),
+    ] {
+        let (first, last) = (turn.replace('X', "first"), turn.replace('X', "last"));
+        let (tools, others) = (tool(inbound, "one"), tool(inbound, "two"));
+        let tools = if inbound == Dialect::Gemini {
+            String::new()
+        } else {
+            format!(r#""tools":{tools},"tools":{others},"#)
+        };
+        let body = format!(r#"{{"model":"m",{tools}"{list}":{first},"{list}":{last}}}"#);
+        let facts = FactsTable::embedded().lookup("x");
+        let options = Options::default();
+        let target = Target { dialect, model: "x", facts: &facts, options: &options };
+        let out =
+            translate_request(inbound, body.as_bytes(), &RequestExtra::default(), &target).unwrap();
+        let text = String::from_utf8(out.body).unwrap();
+        assert!(text.contains("last") && !text.contains("first"), "{inbound}: {text}");
+        assert!(tools.is_empty() || text.contains("two") && !text.contains("one"), "{text}");
+    }
+}
+
+#[test]
+fn an_unknown_member_is_reported_wherever_it_stands_in_its_block() {
+    let facts = FactsTable::embedded().lookup("gpt-4o");
+    let options = Options::default();
+    let target =
+        Target { dialect: Dialect::OpenaiChat, model: "x", facts: &facts, options: &options };
+    for block in [r#"{"odd":1,"type":"text","text":"q"}"#, r#"{"type":"text","text":"q","odd":1}"#]
+    {
+        let body = format!(
+            r#"{{"model":"m","max_tokens":9,"messages":[{{"role":"user","content":[{block}]}}]}}"#
+        );
+        let out = translate_request(
+            Dialect::Anthropic,
+            body.as_bytes(),
+            &RequestExtra::default(),
+            &target,
+        )
+        .unwrap();
+        assert_eq!(out.losses[0].path, "messages[0].content[0].odd", "{block}");
+    }
+}

@@ -68,6 +68,8 @@ struct Members<'a> {
     later: Option<Raw<'a>>,
     is_error: bool,
     toolset: bool,
+    /// Members nobody here knows, or that only blocks of server tools have.
+    odd: Vec<(Cow<'a, str>, Raw<'a>)>,
 }
 
 /// One block.
@@ -80,14 +82,21 @@ pub(crate) fn block<'a>(
     let mut m = Members::default();
     let mut members = c.object()?;
     while let Some(key) = members.next(c)? {
-        member(&mut m, keep, c, &key, origin)?;
+        member(&mut m, keep, c, key, origin)?;
     }
     let start = before.position();
     let cache = m.cache;
+    let odd = std::mem::take(&mut m.odd);
     let content = convert(m, keep, before, origin).map_err(|mut error| {
         error.at = error.at.max(start);
         error
     })?;
+    // Blocks that only Messages has are kept whole.
+    if !matches!(content, Content::Foreign(_)) {
+        for (key, raw) in odd {
+            keep.keep(&mut raw.cursor(), origin, &key)?;
+        }
+    }
     Ok(Part { content, cache, origin })
 }
 
@@ -95,10 +104,10 @@ fn member<'a>(
     m: &mut Members<'a>,
     keep: &mut impl Keep<'a>,
     c: &mut Cursor<'a>,
-    key: &str,
+    key: Cow<'a, str>,
     origin: Origin,
 ) -> Result<(), JsonError> {
-    match key {
+    match key.as_ref() {
         "type" => m.kind = Some(c.string()?),
         "cache_control" => m.cache = cache_control(c)?,
         "text" | "thinking" => m.text = Some(c.str()?),
@@ -120,22 +129,15 @@ fn member<'a>(
             }
             _ => m.later = Some(c.raw()?),
         },
-        "toolset_name" if m.kind.as_deref() == Some("tool_result") => keep.keep(c, origin, key)?,
-        "toolset_name" => m.toolset = c.opt(Cursor::str)?.is_some(),
-        other => {
-            // Result blocks of server tools have members of their own; they are kept whole.
-            if matches!(m.kind.as_deref(), Some(kind) if is_plain(kind)) {
-                keep.keep(c, origin, other)?;
-            } else {
-                c.skip()?;
+        _ => {
+            let raw = c.raw()?;
+            if key == "toolset_name" {
+                m.toolset = raw.kind() != Kind::Null;
             }
+            m.odd.push((key, raw));
         }
     }
     Ok(())
-}
-
-fn is_plain(kind: &str) -> bool {
-    matches!(kind, "text" | "image" | "document" | "thinking" | "tool_use" | "tool_result")
 }
 
 fn convert<'a>(
@@ -209,17 +211,27 @@ fn convert<'a>(
     Ok(content)
 }
 
+/// Whether a block tells of tools that Anthropic runs: what came of them is in the text.
+pub(crate) fn is_hosted(kind: &str) -> bool {
+    matches!(
+        kind,
+        "server_tool_use"
+            | "web_search_tool_result"
+            | "web_fetch_tool_result"
+            | "tool_search_tool_result"
+            | "code_execution_tool_result"
+            | "bash_code_execution_tool_result"
+            | "text_editor_code_execution_tool_result"
+            | "advisor_tool_result"
+            | "fallback"
+    )
+}
+
 /// What becomes of a block that only Messages has.
 fn fallback<'a>(kind: &str, raw: Raw<'a>) -> Fallback<'a> {
     match kind {
-        "server_tool_use"
-        | "web_search_tool_result"
-        | "web_fetch_tool_result"
-        | "tool_search_tool_result"
-        | "code_execution_tool_result"
-        | "bash_code_execution_tool_result"
-        | "text_editor_code_execution_tool_result" => Fallback::Text(summary::of(raw).into()),
         "fallback" | "advisor_tool_result" => Fallback::Drop("tells only where the text came from"),
+        kind if is_hosted(kind) => Fallback::Text(summary::of(raw).into()),
         "tool_use" => Fallback::Refuse("tools of a toolset exist at Anthropic only"),
         "tool_reference" | "browser_state" => {
             Fallback::Refuse("this kind of tool result exists at Anthropic only")

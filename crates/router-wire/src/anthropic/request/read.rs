@@ -134,6 +134,8 @@ impl<'a> Reading<'a> {
     }
 
     fn messages(&mut self, c: &mut Cursor<'a>) -> Result<(), JsonError> {
+        // A member that stands twice counts as it stands last, here as everywhere.
+        self.request.turns.clear();
         let mut items = c.array()?;
         while let Some(index) = items.next(c)? {
             let turn = self.message(c, index)?;
@@ -161,6 +163,7 @@ impl<'a> Reading<'a> {
     }
 
     fn tools(&mut self, c: &mut Cursor<'a>) -> Result<(), JsonError> {
+        self.request.tools.clear();
         if c.null()? {
             return Ok(());
         }

@@ -121,7 +121,7 @@ fn write_tools(
     let mut list = object.array("tools");
     for tool in tools {
         match tool {
-            Tool::Function(function) => write_function(list.object(), function, losses),
+            Tool::Function(function) => write_function(list.object(), function),
             Tool::WebSearch(search) => write_search(list.object(), search, target, losses)?,
             // `fit` has turned those that can be served into functions.
             Tool::Custom(_) => return Err(losses.refuse("tools", "Messages has no such tool")),
@@ -139,7 +139,7 @@ fn write_tools(
     Ok(())
 }
 
-fn write_function(mut object: Object<'_>, function: &Function<'_>, losses: &mut Losses) {
+fn write_function(mut object: Object<'_>, function: &Function<'_>) {
     let Function {
         name,
         namespace: _,
@@ -162,7 +162,7 @@ fn write_function(mut object: Object<'_>, function: &Function<'_>, losses: &mut 
         object.bool("strict", true);
     }
     if *defer_loading {
-        losses.member(Severity::Hint, "defer_loading", "all tools are sent up front");
+        object.bool("defer_loading", true);
     }
     write_mark(&mut object, *cache);
     object.end();

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use crate::anthropic::request::citation;
+use crate::anthropic::request::{citation, is_hosted};
 use crate::anthropic::response::upstream_error;
 use crate::anthropic::{VENDOR, stop, usage};
-use crate::canonical::{Block, Delta, Event, Opaque, Start, Stop, StopReason};
+use crate::canonical::{Block, Delta, Event, Opaque, Origin, Severity, Start, Stop, StopReason};
 use crate::json::{Cursor, JsonError, Kind, Raw, Str};
+use crate::translate::{ANSWER_PART, HOSTED_STEP};
 use crate::usage::Usage;
 
 /// Reads the events of one Messages stream.
@@ -141,6 +142,7 @@ impl Reader {
             }
         }
         let key = self.next_key;
+        let origin = Origin::default().part(usize::try_from(m.index).unwrap_or(usize::MAX));
         let opened = match kind.as_ref() {
             "text" => Some(Block::Text),
             "thinking" => Some(Block::Thinking { redacted: false }),
@@ -156,7 +158,10 @@ impl Reader {
                 custom: false,
                 hosted: None,
             }),
-            _ => None,
+            kind => {
+                sink(lost(kind, origin));
+                None
+            }
         };
         let ignored = opened.is_none();
         let whole_input = input
@@ -257,10 +262,29 @@ impl Reader {
         if let Some(name) = reason
             && !std::mem::replace(&mut self.finished, true)
         {
-            let reason = stop::reason(&name).unwrap_or(StopReason::EndTurn);
+            let reason = stop::reason(&name).unwrap_or_else(|| {
+                sink(Event::Lost {
+                    severity: Severity::Hint,
+                    code: stop::UNKNOWN,
+                    origin: Origin::default(),
+                    why: "unknown to the router",
+                });
+                StopReason::EndTurn
+            });
             sink(Event::Finish(Stop { reason, sequence, details }));
         }
         Ok(())
+    }
+}
+
+/// A block that only Messages has.
+fn lost(kind: &str, origin: Origin) -> Event<'static> {
+    let hosted = is_hosted(kind);
+    Event::Lost {
+        severity: if hosted { Severity::Hint } else { Severity::Content },
+        code: if hosted { HOSTED_STEP } else { ANSWER_PART },
+        origin,
+        why: if hosted { "internal to the vendor" } else { "unknown kind of block" },
     }
 }
 

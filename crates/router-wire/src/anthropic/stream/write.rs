@@ -10,6 +10,7 @@
 use crate::anthropic::response::{hidden_state, push_state, write_citation};
 use crate::anthropic::{stop, usage};
 use crate::canonical::{Block, Delta, Event, Opaque, Shown, Stop};
+use crate::dialect::Dialect;
 use crate::ids;
 use crate::json::{Object, Str, out};
 use crate::translate::Session;
@@ -81,7 +82,7 @@ impl Writer {
             Event::End => self.end(out),
             Event::Ping => self.ping(out),
             // The translator ends the stream with the error the client is to see.
-            Event::Failed(_) => {}
+            Event::Failed(_) | Event::Lost { .. } | Event::Choice(_) => {}
         }
     }
 
@@ -147,7 +148,7 @@ impl Writer {
                 self.delta_event("input_json_delta", "partial_json", text, out);
             }
             Delta::Opaque(opaque) => self.state(session, opaque, out),
-            Delta::Citation(citation) => {
+            Delta::Citation(citation) if citation.has_form_in(Dialect::Anthropic) => {
                 self.unblank(out);
                 if matches!(self.block, Now::Text) {
                     self.delta_start(out);
@@ -157,7 +158,7 @@ impl Writer {
                 }
             }
             // Messages clients cannot ask for probabilities.
-            Delta::Input(_) | Delta::Logprobs(_) => {}
+            Delta::Input(_) | Delta::Logprobs(_) | Delta::Citation(_) => {}
         }
     }
 

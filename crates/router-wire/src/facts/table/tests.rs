@@ -57,6 +57,7 @@ fn asked_levels_are_clamped_downwards_first() {
         ("o3", Effort::None, None),
         ("gpt-5-pro", Effort::Low, Some(Effort::High)),
         ("gpt-4o", Effort::High, None),
+        ("gpt-5", Effort::None, Some(Effort::Minimal)),
     ] {
         assert_eq!(table.lookup(model).clamp(asked), got, "{model} {asked:?}");
     }

@@ -88,6 +88,7 @@ pub(super) fn system<'a>(
 
 /// `contents`: a list of contents; Google takes a single one too.
 pub(super) fn read<'a>(r: &mut Reading<'a>, c: &mut Cursor<'a>) -> Result<(), JsonError> {
+    r.conversation = Conversation::default();
     if c.null()? {
         return Ok(());
     }

@@ -10,6 +10,7 @@ use crate::json::{Cursor, JsonError, Kind, Str};
 
 /// Reads `tools`. Each entry may hold several kinds of tools.
 pub(super) fn read<'a>(r: &mut Reading<'a>, c: &mut Cursor<'a>) -> Result<(), JsonError> {
+    r.request.tools.clear();
     if c.null()? {
         return Ok(());
     }

@@ -43,20 +43,17 @@ pub(in crate::gemini) fn write_object(
         reasoning: _,
         format: _,
         verbosity,
-        choices,
+        choices: _,
         logprobs: _,
         service_tier,
         identity,
         cache,
         storage,
-        stream,
+        stream: _,
         include_usage: _,
         legacy_functions: _,
         extras: _,
     } = request;
-    if *stream && choices.is_some_and(|count| count > 1) {
-        return Err(losses.refuse("n", "a stream carries one answer"));
-    }
     if verbosity.is_some() {
         losses.member(Severity::Setting, "verbosity", NO_FIELD);
     }

@@ -53,7 +53,8 @@ fn write_function(mut object: Object<'_>, function: &Function<'_>, losses: &mut 
         // Told by the mode of the choice.
         strict: _,
         cache,
-        defer_loading,
+        // `fit` has taken it off.
+        defer_loading: _,
         extras: _,
     } = function;
     object.str("name", name);
@@ -62,9 +63,6 @@ fn write_function(mut object: Object<'_>, function: &Function<'_>, losses: &mut 
     }
     if let Some(schema) = parameters {
         object.raw("parametersJsonSchema", schema.text());
-    }
-    if *defer_loading {
-        losses.member(Severity::Hint, "defer_loading", "all tools are sent up front");
     }
     if cache.is_some() {
         losses.member(Severity::Hint, "cache_control", "Gemini caches by itself");

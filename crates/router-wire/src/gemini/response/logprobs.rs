@@ -2,7 +2,7 @@
 
 use crate::canonical::Json;
 use crate::gemini::{camel, list, number};
-use crate::json::{Array, Cursor, JsonError, Kind, Object, Raw, Str, out};
+use crate::json::{Array, Cursor, JsonError, Object, Raw, Str, out};
 
 #[derive(Debug, Default)]
 struct Token<'a> {
@@ -77,7 +77,7 @@ fn token<'a>(c: &mut Cursor<'a>) -> Result<Token<'a>, JsonError> {
     Ok(token)
 }
 
-/// Writes the member `logprobsResult` from Chat's `logprobs`: objects, or lists of items.
+/// Writes the member `logprobsResult` from lists of Chat's items.
 pub(in crate::gemini) fn write(object: &mut Object<'_>, chat: &[Json<'_>]) {
     let mut items = Vec::new();
     for json in chat {
@@ -116,20 +116,7 @@ fn write_token(buffer: &mut Vec<u8>, token: &Token<'_>) {
 type Item<'a> = (Token<'a>, Vec<Token<'a>>);
 
 fn items(raw: Raw<'_>) -> Result<Vec<Item<'_>>, JsonError> {
-    let mut c = raw.cursor();
-    if c.kind()? == Kind::Array {
-        return list(&mut c, item);
-    }
-    let mut found = Vec::new();
-    let mut members = c.object()?;
-    while let Some(key) = members.next(&mut c)? {
-        if key == "content" {
-            found = list(&mut c, item)?;
-        } else {
-            c.skip()?;
-        }
-    }
-    Ok(found)
+    list(&mut raw.cursor(), item)
 }
 
 fn item<'a>(c: &mut Cursor<'a>) -> Result<Item<'a>, JsonError> {

@@ -170,8 +170,6 @@ impl<'a> Building<'a> {
         if called && stop.reason == StopReason::EndTurn {
             stop.reason = StopReason::ToolUse;
         }
-        let logprobs =
-            logprobs.map(|items| Json(format!("{{\"content\":{}}}", items.text()).into()));
         Some(Choice { parts, stop, logprobs })
     }
 

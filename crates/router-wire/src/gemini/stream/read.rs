@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
-use crate::canonical::{Block, Delta, Event, Opaque, Start, Stop, StopReason};
+use crate::canonical::{Block, Delta, Event, Opaque, Origin, Severity, Start, Stop, StopReason};
 use crate::gemini::part::{Call, Piece};
 use crate::gemini::response::{Candidate, Chunk};
 use crate::gemini::stop::{self, Finish};
 use crate::gemini::{VENDOR, answer_id};
 use crate::ids;
 use crate::json::{Cursor, JsonError, Str};
+use crate::translate::{ANSWER_PART, HOSTED_STEP};
 
 /// Reads the pieces of one stream.
 #[derive(Debug, Default)]
@@ -19,6 +20,10 @@ pub struct Reader {
     next_key: u32,
     calls: u32,
     finished: bool,
+}
+
+fn lost(severity: Severity, code: &'static str, why: &'static str) -> Event<'static> {
+    Event::Lost { severity, code, origin: Origin::default(), why }
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -53,9 +58,11 @@ impl Reader {
             while items.next(&mut c)?.is_some() {
                 let candidate = Candidate::read(&mut c)?;
                 answered = true;
-                // More than one answer is never asked of a stream.
+                // Several answers are never asked of a stream: they come whole.
                 if candidate.index == 0 {
                     self.candidate(candidate, sink)?;
+                } else {
+                    sink(lost(Severity::Content, "choices", "more answers than were asked for"));
                 }
             }
         }
@@ -132,8 +139,13 @@ impl Reader {
     }
 
     fn piece(&mut self, piece: Piece<'_>, sink: &mut impl FnMut(Event<'_>)) {
-        // Files and steps of Google's own tools have no form in a stream of other dialects.
-        let Piece { text, thought, signature, call, .. } = piece;
+        let Piece { text, thought, signature, call, response: _, file, hosted, .. } = piece;
+        if file.is_some() && !thought {
+            sink(lost(Severity::Content, ANSWER_PART, "streams of other dialects hold no files"));
+        }
+        if hosted.is_some() {
+            sink(lost(Severity::Hint, HOSTED_STEP, "internal to Google's own tools"));
+        }
         let mut text = text.filter(|text| !text.is_empty());
         if thought && let Some(text) = text.take() {
             let block = self.open(Open::Thinking, sink);

@@ -217,7 +217,7 @@ fn a_stream_adds_up_to_the_whole_answer() {
             }
         });
         let list = format!("[{}]", bodies.join(","));
-        let mut losses = Losses::new(Dialect::Gemini);
+        let mut losses = Losses::of_answer(Dialect::Gemini);
         let Answer::Response(whole) = response::read(&list, &mut losses).unwrap() else {
             panic!("the list is an answer")
         };
@@ -270,7 +270,8 @@ fn the_last_usage_counts() {
     assert_eq!(
         last["usageMetadata"],
         serde_json::json!({"promptTokenCount": 120, "cachedContentTokenCount": 100,
-            "candidatesTokenCount": 30, "thoughtsTokenCount": 12, "totalTokenCount": 162})
+            "candidatesTokenCount": 30, "thoughtsTokenCount": 12, "totalTokenCount": 162,
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 120}]})
     );
 }
 

@@ -18,10 +18,13 @@ use crate::usage::Usage;
 
 /// Writes one stream for a Gemini client.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent things seen of a stream")]
 pub struct Writer {
     json_array: bool,
     id: String,
     over: bool,
+    /// Number of the candidate.
+    index: u32,
     /// Whether an element of the array has been written.
     written: bool,
     block: Now,
@@ -30,6 +33,7 @@ pub struct Writer {
     logprobs: Vec<Json<'static>>,
     usage: Usage,
     stop: Option<Stop<'static>>,
+    odd: bool,
 }
 
 /// The block events are about.
@@ -88,8 +92,14 @@ impl Writer {
             }
             Event::End => self.end(session, out),
             Event::Ping => self.ping(out),
+            Event::Choice(index) => {
+                if self.candidate_end(session, false, out) {
+                    self.after(out);
+                }
+                self.index = *index;
+            }
             // The translator ends the stream with the error the client is to see.
-            Event::Failed(_) => {}
+            Event::Failed(_) | Event::Lost { .. } => {}
         }
     }
 
@@ -166,17 +176,24 @@ impl Writer {
             }
             Now::Call { id, name, input } => {
                 let signature = self.state.take();
+                let mut odd = false;
                 self.piece(session, out, |part| {
                     let mut call = part.object("functionCall");
                     call.text("id", &id).text("name", &name);
-                    write_args(&mut call, &input);
+                    odd = !write_args(&mut call, &input);
                     call.end();
                     if let Some(signature) = signature {
                         part.text("thoughtSignature", &signature);
                     }
                 });
+                self.odd |= odd;
             }
         }
+    }
+
+    /// Whether, since the last time, the input of a call was no JSON object and was kept as text.
+    pub const fn take_odd(&mut self) -> bool {
+        std::mem::replace(&mut self.odd, false)
     }
 
     /// One piece with one part and no end.
@@ -186,7 +203,9 @@ impl Writer {
         let mut part = Object::new(out);
         write(&mut part);
         part.end();
-        out.extend_from_slice(b"],\"role\":\"model\"},\"index\":0}],\"modelVersion\":");
+        out.extend_from_slice(b"],\"role\":\"model\"},\"index\":");
+        crate::json::out::int(out, u64::from(self.index));
+        out.extend_from_slice(b"}],\"modelVersion\":");
         crate::json::out::string(out, &session.model_shown);
         out.extend_from_slice(b",\"responseId\":");
         crate::json::out::string(out, &self.id);
@@ -195,7 +214,14 @@ impl Writer {
     }
 
     fn end(&mut self, session: &Session, out: &mut Vec<u8>) {
-        let Some(stop) = self.stop.take() else { return };
+        if self.candidate_end(session, true, out) {
+            self.last(out);
+        }
+    }
+
+    /// The piece that ends a candidate, the last one with the usage; false when none has ended.
+    fn candidate_end(&mut self, session: &Session, last: bool, out: &mut Vec<u8>) -> bool {
+        let Some(stop) = self.stop.take() else { return false };
         self.before(out);
         let mut object = Object::new(out);
         let mut candidates = object.array("candidates");
@@ -212,15 +238,17 @@ impl Writer {
         content.text("role", "model");
         content.end();
         finish_reason(&mut candidate, &stop);
-        candidate.int("index", 0);
-        write_grounding(&mut candidate, self.citations.iter(), None);
-        write_logprobs(&mut candidate, &self.logprobs);
+        candidate.int("index", u64::from(self.index));
+        write_grounding(&mut candidate, std::mem::take(&mut self.citations).iter(), None);
+        write_logprobs(&mut candidate, &std::mem::take(&mut self.logprobs));
         candidate.end();
         candidates.end();
-        usage::write(&mut object, &self.usage);
+        if last {
+            usage::write(&mut object, &self.usage);
+        }
         object.text("modelVersion", &session.model_shown).text("responseId", &self.id);
         object.end();
-        self.last(out);
+        true
     }
 
     fn last(&mut self, out: &mut Vec<u8>) {

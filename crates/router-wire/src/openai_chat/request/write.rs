@@ -4,24 +4,17 @@ mod content;
 mod message;
 mod tools;
 
-use std::borrow::Cow;
-
 use crate::canonical::{
     CacheMark, CacheSettings, Effort, Identity, Logprobs, Losses, OutputFormat, Reasoning, Request,
     Sampling, ServiceTier, Severity, Storage, Tool,
 };
 use crate::facts::{CacheMarks, TokensField};
+use crate::ids;
 use crate::json::{Object, Str};
 use crate::translate::{Refusal, Target};
 
 const NO_FIELD: &str = "Chat has no such member";
 const OPENAI_ONLY: &str = "only OpenAI's own API has this member";
-
-/// Longest name of an end user OpenAI takes, in characters.
-const END_USER_MAX: usize = 128;
-
-/// Longest cache key OpenAI takes, in characters.
-const CACHE_KEY_MAX: usize = 64;
 
 /// Most stop sequences Chat takes.
 const STOP_MAX: usize = 4;
@@ -85,7 +78,7 @@ pub fn write(
             losses.member(Severity::Setting, "verbosity", OPENAI_ONLY);
         }
     }
-    write_choices(&mut object, *choices, *stream, losses)?;
+    write_choices(&mut object, *choices, losses)?;
     if let Some(Logprobs { top }) = logprobs {
         object.bool("logprobs", true).int("top_logprobs", *top);
     }
@@ -302,13 +295,9 @@ fn write_format(object: &mut Object<'_>, format: &OutputFormat<'_>) {
 fn write_choices(
     object: &mut Object<'_>,
     choices: Option<u64>,
-    stream: bool,
     losses: &Losses,
 ) -> Result<(), Refusal> {
     match choices {
-        Some(count) if count > 1 && stream => {
-            Err(losses.refuse("n", "a translated stream carries one answer"))
-        }
         Some(0) => Err(losses.refuse("n", "at least one answer must be asked for")),
         Some(count) if count > 1 => {
             object.int("n", count);
@@ -354,7 +343,7 @@ fn write_identity(
     let Identity { end_user, user, session: _ } = identity;
     if let Some(name) = end_user {
         if target.facts.openai_extras {
-            object.text("safety_identifier", &shortened(name, END_USER_MAX));
+            object.text("safety_identifier", &ids::shortened(name, ids::END_USER_MAX));
         } else {
             losses.member(Severity::Hint, "safety_identifier", OPENAI_ONLY);
         }
@@ -378,7 +367,7 @@ fn write_cache(
     }
     if let Some(key) = key {
         if facts.openai_extras {
-            object.text("prompt_cache_key", &shortened(key, CACHE_KEY_MAX));
+            object.text("prompt_cache_key", &ids::shortened(key, ids::CACHE_KEY_MAX));
         } else {
             losses.member(Severity::Hint, "prompt_cache_key", OPENAI_ONLY);
         }
@@ -433,19 +422,4 @@ fn write_storage(
         Some(_) => losses.member(Severity::Hint, "metadata", "kept for stored answers only"),
         None => {}
     }
-}
-
-/// The text, or a hash of it where it is too long.
-fn shortened<'t>(text: &'t Str<'_>, chars_max: usize) -> Cow<'t, str> {
-    let plain = text.as_ref().decode();
-    if plain.chars().count() <= chars_max {
-        return plain;
-    }
-    let mut hash: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
-    for byte in plain.bytes() {
-        // FNV-1a: short and the same everywhere. The text itself is the client's own to hide.
-        hash ^= u128::from(byte);
-        hash = hash.wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
-    }
-    Cow::Owned(format!("{hash:032x}"))
 }

@@ -131,17 +131,20 @@ fn d60_a_success_that_is_an_error_is_an_error() {
 fn several_answers_stay_several_for_a_chat_client() {
     let body = json!({"id": "x", "choices": [
         {"message": {"content": "a"}, "finish_reason": "stop"},
-        {"message": {"content": "b"}, "finish_reason": "length", "logprobs": {"content": []}}
+        {"message": {"content": "b"}, "finish_reason": "length", "logprobs": {"content": [{"token": "b"}]}}
     ]});
     let text = body.to_string();
-    let mut losses = Losses::new(Dialect::OpenaiChat);
+    let mut losses = Losses::of_answer(Dialect::OpenaiChat);
     let Answer::Response(response) = read(&text, &mut losses).unwrap() else { panic!() };
     let mut out = Vec::new();
     write(&response, &session(Dialect::OpenaiChat, Dialect::Gemini), &mut losses, &mut out);
     let back: Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(back["choices"][1]["index"], 1);
     assert_eq!(back["choices"][1]["message"]["content"], "b");
-    assert_eq!(back["choices"][1]["logprobs"], json!({"content": []}));
+    assert_eq!(
+        back["choices"][1]["logprobs"],
+        json!({"content": [{"token": "b"}], "refusal": null})
+    );
     assert_eq!(back["choices"][1]["finish_reason"], "length");
 }
 

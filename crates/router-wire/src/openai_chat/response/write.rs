@@ -115,12 +115,16 @@ fn write_choice(
         }
         list.end();
     }
-    write_calls(&mut message, &calls, session, losses);
+    write_calls(&mut message, &calls, session);
     message.end();
     match logprobs {
-        Some(json) => item.raw("logprobs", json.text()),
-        None => item.null("logprobs"),
-    };
+        Some(items) => {
+            let mut object = item.object("logprobs");
+            object.raw("content", items.text()).null("refusal");
+            object.end();
+        }
+        None => drop(item.null("logprobs")),
+    }
     item.text("finish_reason", stop::name(*reason, session.legacy_functions));
 }
 
@@ -142,22 +146,14 @@ fn joined(object: &mut Object<'_>, key: &str, texts: &[&Str<'_>], between: &str)
     buffer.push(b'"');
 }
 
-fn write_calls(
-    message: &mut Object<'_>,
-    calls: &[&ToolCall<'_>],
-    session: &Session,
-    losses: &mut Losses,
-) {
+fn write_calls(message: &mut Object<'_>, calls: &[&ToolCall<'_>], session: &Session) {
+    // The old form holds one call.
     if session.legacy_functions {
         if let Some(call) = calls.first() {
             let mut object = message.object("function_call");
             object.str("name", &call.name);
             write_input(object.key("arguments"), &call.input);
             object.end();
-        }
-        if calls.len() > 1 {
-            let why = "the old form of calls holds one";
-            losses.add(Severity::Content, "parallel-calls", "choices[0].message", why);
         }
         return;
     }

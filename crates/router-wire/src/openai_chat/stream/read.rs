@@ -11,10 +11,10 @@
 //! A call is known by its `index`, or by its id where the upstream does not count. It opens when
 //! its name is known; arguments that come earlier wait for it.
 
-use crate::canonical::{Block, Delta, Event, Start, Stop};
+use crate::canonical::{Block, Delta, Event, Origin, Severity, Start, Stop};
 use crate::error::UpstreamError;
 use crate::ids;
-use crate::json::{Cursor, JsonError, Kind, Raw, Str};
+use crate::json::{Cursor, JsonError, Raw, Str};
 use crate::openai_chat::said::{Call, Said, Talk};
 use crate::openai_chat::stop::{self, Ending};
 use crate::openai_chat::{loose, said, usage};
@@ -57,12 +57,15 @@ struct Chunk<'a> {
     service_tier: Option<Str<'a>>,
     usage: Usage,
     choice: Option<Choice<'a>>,
+    /// Whether there are choices beside the first.
+    more: bool,
     failed: bool,
 }
 
 /// The one choice of a chunk.
 #[derive(Default)]
 struct Choice<'a> {
+    index: u64,
     delta: Said<'a>,
     message: Option<Raw<'a>>,
     finish: Option<Str<'a>>,
@@ -88,6 +91,14 @@ impl Reader {
             let error = UpstreamError::read(0, data.as_bytes()).to_client_error();
             sink(Event::Failed(Box::new(error)));
             return Ok(());
+        }
+        if chunk.more {
+            sink(Event::Lost {
+                severity: Severity::Content,
+                code: "choices",
+                origin: Origin::default(),
+                why: "more answers than were asked for",
+            });
         }
         if chunk.choice.is_none() && chunk.usage.is_empty() {
             // Verdicts of content filters and other chunks without an answer.
@@ -326,13 +337,14 @@ impl<'a> Chunk<'a> {
             "created" => self.created_s = loose::int(c)?,
             "service_tier" => self.service_tier = loose::filled(c)?,
             "choices" => loose::array(c, |index, c| {
-                // A stream has one choice: several are refused on the way there.
-                if index > 0 {
-                    return c.skip();
-                }
                 let (choice, used) = Choice::read(c)?;
-                self.choice = Some(choice);
                 self.usage.merge(&used);
+                // A stream has one choice: several are asked for whole.
+                if index > 0 || choice.index > 0 {
+                    self.more = true;
+                } else {
+                    self.choice = Some(choice);
+                }
                 Ok(())
             })?,
             "usage" => self.usage.merge(&usage::read(c)?),
@@ -361,10 +373,11 @@ impl<'a> Choice<'a> {
         let mut used = Usage::default();
         loose::object(c, |key, c| {
             match key {
+                "index" => choice.index = loose::int(c)?.unwrap_or(0),
                 "delta" => choice.delta = Said::read(c)?,
                 "message" => choice.message = c.opt(Cursor::raw)?,
                 "finish_reason" => choice.finish = loose::text(c)?,
-                "logprobs" => choice.logprobs = logprobs(c)?,
+                "logprobs" => choice.logprobs = said::logprobs(c)?,
                 "usage" => used = usage::read(c)?,
                 _ => c.skip()?,
             }
@@ -372,17 +385,4 @@ impl<'a> Choice<'a> {
         })?;
         Ok((choice, used))
     }
-}
-
-/// The items of `logprobs.content`, if there are any.
-fn logprobs<'a>(c: &mut Cursor<'a>) -> Result<Option<Raw<'a>>, JsonError> {
-    let mut content = None;
-    loose::object(c, |key, c| {
-        if key == "content" && c.kind()? == Kind::Array {
-            content = Some(c.raw()?).filter(|raw| raw.text() != "[]");
-            return Ok(());
-        }
-        c.skip()
-    })?;
-    Ok(content)
 }

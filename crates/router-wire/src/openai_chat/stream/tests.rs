@@ -68,5 +68,7 @@ fn word(event: &Event<'_>) -> String {
         Event::End => "end".to_owned(),
         Event::Failed(error) => format!("failed({})", error.message),
         Event::Ping => "ping".to_owned(),
+        Event::Choice(index) => format!("choice {index}"),
+        Event::Lost { code, .. } => format!("lost {code}"),
     }
 }

@@ -19,6 +19,8 @@ use crate::{ids, sse};
 pub struct Writer {
     /// A chunk up to its choice's delta; empty before the start.
     head: Vec<u8>,
+    /// Where in it the choice begins.
+    choice_at: usize,
     /// The rest of a chunk without a finish reason.
     tail: &'static str,
     over: bool,
@@ -86,8 +88,9 @@ impl Writer {
             Event::Finish(stop) => self.finish(session, stop, out),
             Event::End => self.end(session, out),
             Event::Ping => self.ping(out),
+            Event::Choice(index) => self.choice(*index, out),
             // The translator ends the stream with the error the client is to see.
-            Event::Failed(_) => {}
+            Event::Failed(_) | Event::Lost { .. } => {}
         }
     }
 
@@ -113,10 +116,20 @@ impl Writer {
         if let Some(tier) = service_tier.as_ref().and_then(tier_name) {
             object.text("service_tier", tier);
         }
-        object.key("choices").extend_from_slice(b"[{\"index\":0,\"delta\":");
         // Not ended: every chunk ends it in its own way.
-        let _ = object;
+        let _ = object.key("choices");
+        self.choice_at = self.head.len();
         self.tail = if session.include_usage { BETWEEN_WITH_USAGE } else { BETWEEN };
+        self.choice(0, out);
+    }
+
+    /// Begins a choice, whose chunks repeat its number.
+    fn choice(&mut self, index: u32, out: &mut Vec<u8>) {
+        self.head.truncate(self.choice_at);
+        self.head.extend_from_slice(b"[{\"index\":");
+        json::int(&mut self.head, u64::from(index));
+        self.head.extend_from_slice(b",\"delta\":");
+        (self.block, self.calls, self.chars, self.refused) = (Now::Hidden, 0, 0, false);
         self.chunk(out, b"{\"role\":\"assistant\",\"content\":\"\"}");
     }
 
@@ -209,15 +222,9 @@ impl Writer {
             Delta::Logprobs(items) if !self.head.is_empty() => {
                 let items = items.text();
                 out.extend_from_slice(&self.head);
-                // A whole answer carries the object, a stream its items.
-                let (before, after) = if items.starts_with('{') {
-                    ("{},\"logprobs\":", "")
-                } else {
-                    ("{},\"logprobs\":{\"content\":", ",\"refusal\":null}")
-                };
-                out.extend_from_slice(before.as_bytes());
+                out.extend_from_slice(b"{},\"logprobs\":{\"content\":");
                 out.extend_from_slice(items.as_bytes());
-                out.extend_from_slice(after.as_bytes());
+                out.extend_from_slice(b",\"refusal\":null}");
                 let tail = self.tail.strip_prefix(",\"logprobs\":null").unwrap_or(self.tail);
                 out.extend_from_slice(tail.as_bytes());
             }
@@ -306,8 +313,7 @@ impl Writer {
 
     fn end(&mut self, session: &Session, out: &mut Vec<u8>) {
         if session.include_usage && self.is_started() {
-            let choices = b"[{\"index\":0,\"delta\":";
-            out.extend_from_slice(self.head.strip_suffix(choices).unwrap_or(&self.head));
+            out.extend_from_slice(self.head.get(..self.choice_at).unwrap_or_default());
             out.extend_from_slice(b"[],\"usage\":");
             usage::write(&self.usage, out);
             out.extend_from_slice(b"}\n\n");

@@ -31,7 +31,8 @@ pub(super) struct Reading<'a> {
     pub(super) request: Request<'a>,
     pub(super) last: Group,
     instructions: Option<Turn<'a>>,
-    input_seen: bool,
+    /// Turns before those of `input`, once it was seen.
+    input_at: Option<usize>,
     top_logprobs: Option<u64>,
     asks_logprobs: bool,
     noted: Vec<&'static str>,
@@ -43,7 +44,7 @@ impl<'a> Reading<'a> {
     fn finish(mut self, extra: &RequestExtra<'a>) -> Result<Request<'a>, JsonError> {
         self.add_late_tools()?;
         let mut request = self.request;
-        if !self.input_seen && !request.extras.iter().any(|extra| extra.path == "prompt") {
+        if self.input_at.is_none() && !request.extras.iter().any(|extra| extra.path == "prompt") {
             return Err(JsonError::new(1, "`input` is missing"));
         }
         if let Some(instructions) = self.instructions {
@@ -119,7 +120,10 @@ impl<'a> Reading<'a> {
             "model" => self.request.model = c.str()?,
             "input" => self.input(c)?,
             "instructions" => self.instructions(c)?,
-            "tools" => self.tools(c, "tools")?,
+            "tools" => {
+                self.request.tools.clear();
+                self.tools(c, "tools")?;
+            }
             "tool_choice" => self.tool_choice(c)?,
             "parallel_tool_calls" => self.request.parallel_tools = c.opt(Cursor::bool)?,
             "max_output_tokens" => self.request.max_tokens = c.opt(Cursor::u64)?,
@@ -195,6 +199,8 @@ impl<'a> Reading<'a> {
     }
 
     fn input(&mut self, c: &mut Cursor<'a>) -> Result<(), JsonError> {
+        let before = self.input_at.unwrap_or(self.request.turns.len());
+        self.request.turns.truncate(before);
         match c.kind()? {
             Kind::Null => return c.skip(),
             Kind::String => {
@@ -209,7 +215,7 @@ impl<'a> Reading<'a> {
                 }
             }
         }
-        self.input_seen = true;
+        self.input_at = Some(before);
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use crate::canonical::{
     Role, Sampling, ServiceTier, Severity, Shown, Storage, ThinkingForm, Turn, Verbosity,
 };
 use crate::dialect::Dialect;
+use crate::ids;
 use crate::json::{Object, Str};
 use crate::translate::{Refusal, Target};
 
@@ -240,7 +241,7 @@ fn write_identity(object: &mut Object<'_>, identity: &Identity<'_>) {
     // The session is no member of its own: `fit` has made it the cache key.
     let Identity { end_user, user, session: _ } = identity;
     if let Some(name) = end_user {
-        object.str("safety_identifier", name);
+        object.text("safety_identifier", &ids::shortened(name, ids::END_USER_MAX));
     }
     if let Some(name) = user {
         object.str("user", name);

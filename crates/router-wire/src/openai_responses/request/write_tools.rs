@@ -84,7 +84,7 @@ fn function(mut object: Object<'_>, function: &Function<'_>, losses: &mut Losses
     // Left out it would mean true here, and false in every other dialect.
     object.bool("strict", strict.unwrap_or(false));
     if *defer_loading {
-        losses.member(Severity::Hint, "defer_loading", "all tools are sent up front");
+        object.bool("defer_loading", true);
     }
     no_mark(cache.is_some(), losses);
     object.end();

@@ -12,7 +12,7 @@ use crate::json::{Cursor, JsonError, Kind, Raw, Str};
 use crate::openai_responses::request::{
     Keep, content, function_name, hosted_input, joined, tool_input,
 };
-use crate::translate::{Answer, Session};
+use crate::translate::{ANSWER_PART, Answer, HOSTED_STEP, Session};
 use crate::usage::Usage;
 
 /// Members of parts in answers that nobody here knows are not worth a loss each.
@@ -275,7 +275,7 @@ impl<'a> Reading<'a> {
     ) -> Result<(), JsonError> {
         let origin = Origin::item(index);
         if item.phase {
-            losses.add(Severity::Hint, "phase", &format!("output[{index}].phase"), "no field");
+            losses.add_at(Severity::Hint, PHASE, origin, "no field");
         }
         match item.kind.as_ref() {
             "message" => self.message(&item, origin)?,
@@ -306,10 +306,8 @@ impl<'a> Reading<'a> {
                 self.parts.push(Part::new(Content::ToolCall(Box::new(call)), origin));
             }
             kind => {
-                let inner = is_internal(kind);
-                let severity = if inner { Severity::Hint } else { Severity::Content };
-                let why = if inner { "a step of the vendor's own tools" } else { "no such item" };
-                losses.add(severity, kind.to_owned(), &format!("output[{index}]"), why);
+                let (severity, code, why) = lost(kind);
+                losses.add_at(severity, code, origin, why);
             }
         }
         Ok(())
@@ -334,18 +332,23 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Items that tell of work the vendor did: what came of it is in the text.
-pub(crate) fn is_internal(kind: &str) -> bool {
-    matches!(
-        kind,
+/// The code of a loss: where the text stands in the model's plan.
+pub(crate) const PHASE: &str = "phase";
+
+/// Severity, code and reason of the loss of an item that only this dialect has.
+pub(crate) fn lost(kind: &str) -> (Severity, &'static str, &'static str) {
+    match kind {
         "web_search_call"
-            | "file_search_call"
-            | "code_interpreter_call"
-            | "mcp_list_tools"
-            | "mcp_call"
-            | "tool_search_call"
-            | "tool_search_output"
-    )
+        | "file_search_call"
+        | "code_interpreter_call"
+        | "mcp_list_tools"
+        | "mcp_call"
+        | "tool_search_call"
+        | "tool_search_output" => {
+            (Severity::Hint, HOSTED_STEP, "what came of the vendor's own tools is in the text")
+        }
+        _ => (Severity::Content, ANSWER_PART, "no other dialect has such an item"),
+    }
 }
 
 /// The probabilities of a message's text, if it has any.

@@ -7,7 +7,7 @@ use crate::translate::Answer;
 
 fn answer(body: &str) -> (Answer<'_>, Losses) {
     let session = session(Dialect::Anthropic, Dialect::OpenaiResponses);
-    let mut losses = Losses::new(Dialect::OpenaiResponses);
+    let mut losses = Losses::of_answer(Dialect::OpenaiResponses);
     let answer = read(body, &session, &mut losses).expect("readable");
     (answer, losses)
 }
@@ -80,7 +80,7 @@ fn an_error_is_never_an_empty_answer() {
     }
     let session = session(Dialect::Anthropic, Dialect::OpenaiResponses);
     for body in ["{}", "[]", "", "<html>", r#"{"status":"odd","output":[]}"#] {
-        let mut losses = Losses::new(Dialect::OpenaiResponses);
+        let mut losses = Losses::of_answer(Dialect::OpenaiResponses);
         assert!(read(body, &session, &mut losses).is_err(), "{body}");
     }
 }
@@ -136,7 +136,7 @@ fn an_answer_is_read_whole() {
         ]
     );
     let codes: Vec<&str> = losses.list().iter().map(|loss| loss.code.as_ref()).collect();
-    assert_eq!(codes, ["web_search_call", "phase", "brand_new"]);
+    assert_eq!(codes, ["hosted-step", "phase", "answer-part"]);
 }
 
 #[test]

@@ -59,6 +59,9 @@ pub(crate) fn write(object: &mut Object<'_>, usage: &Usage) {
         output: _,
         reasoning,
         web_searches,
+        // One figure stands for all kinds of content.
+        input_kinds: _,
+        output_kinds: _,
     } = usage;
     let mut inner = object.object("usage");
     inner.int("input_tokens", usage.input());

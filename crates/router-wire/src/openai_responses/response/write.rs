@@ -1,10 +1,7 @@
 //! Responses answer, written.
 
-use crate::canonical::{
-    Block, Choice, Content, Delta, Event, Losses, Part, Response, Severity, Start, Thinking,
-    ToolCall, ToolInput,
-};
-use crate::json::{Cursor, JsonError, Kind, Object, Str};
+use crate::canonical::{Event, Losses, Response, Severity};
+use crate::json::{Cursor, JsonError, Kind, Object};
 use crate::openai_responses::stream::Writer;
 use crate::translate::Session;
 use crate::usage::Usage;
@@ -160,83 +157,16 @@ fn tier_name(word: &str) -> Option<&'static str> {
 
 /// Writes an answer for a Responses client: what the stream's last event would hold.
 pub fn write(response: &Response<'_>, session: &Session, losses: &mut Losses, out: &mut Vec<u8>) {
-    let Response { id, model, created_s, choices, usage, service_tier } = response;
-    if choices.len() > 1 {
+    if response.choices.len() > 1 {
         losses.add(Severity::Content, "choices", "choices", "Responses gives one answer");
     }
     let mut writer = Writer::whole();
-    let mut event = |event: Event<'_>| writer.event(session, &event, out);
-    event(Event::Start(Start {
-        id: id.as_ref(),
-        model: model.as_ref(),
-        created_s: *created_s,
-        service_tier: service_tier.as_ref().map(Str::as_ref),
-    }));
-    if let Some(Choice { parts, stop, logprobs }) = choices.first() {
-        let mut logprobs = logprobs.clone();
-        for (block, part) in (0_u32..).zip(parts) {
-            let Some((kind, delta)) = told(part, losses) else { continue };
-            event(Event::Open { block, kind });
-            event(Event::Delta { block, delta });
-            match &part.content {
-                Content::Text { citations, .. } => {
-                    for citation in citations {
-                        let delta = Delta::Citation(citation.clone());
-                        event(Event::Delta { block, delta });
-                    }
-                    if let Some(json) = logprobs.take() {
-                        event(Event::Delta { block, delta: Delta::Logprobs(json) });
-                    }
-                }
-                Content::Thinking(thinking) => {
-                    if let Some(opaque) = &thinking.opaque {
-                        let delta = Delta::Opaque(opaque.clone());
-                        event(Event::Delta { block, delta });
-                    }
-                }
-                _ => {}
-            }
-            event(Event::Close { block });
-        }
-        event(Event::Usage(*usage));
-        event(Event::Finish(stop.clone()));
-    }
-    event(Event::End);
-}
-
-/// A part as a stream tells it, or nothing for one that no answer can hold.
-fn told<'p>(part: &'p Part<'_>, losses: &mut Losses) -> Option<(Block<'p>, Delta<'p>)> {
-    Some(match &part.content {
-        Content::Text { text, citations: _ } => (Block::Text, Delta::Text(text.as_ref())),
-        Content::Refusal(text) => (Block::Refusal, Delta::Text(text.as_ref())),
-        Content::Thinking(thinking) => {
-            let Thinking { text, opaque: _, redacted } = thinking.as_ref();
-            (Block::Thinking { redacted: *redacted }, Delta::Text(text.as_ref()))
-        }
-        Content::ToolCall(call) => {
-            let ToolCall { id, name, namespace, input, custom, hosted } = call.as_ref();
-            let kind = Block::ToolCall {
-                id: id.as_ref(),
-                name: name.as_ref(),
-                namespace: namespace.as_ref().map(Str::as_ref),
-                custom: *custom,
-                hosted: hosted.as_deref().map(Into::into),
-            };
-            let input = match input {
-                ToolInput::Json(json) => Str::plain(json.text()),
-                ToolInput::Text(text) => text.as_ref(),
-            };
-            (kind, Delta::Input(input))
-        }
-        Content::Image(_)
-        | Content::Document(_)
-        | Content::Audio(_)
-        | Content::SearchResult(_)
-        | Content::ToolResult(_)
-        | Content::Foreign(_) => {
-            let why = "Responses answers hold no such part";
-            losses.add_at(Severity::Content, "answer-part", part.origin, why);
-            return None;
-        }
-    })
+    let mut first = true;
+    response.replay(&mut |event| match event {
+        Event::Lost { severity, code, origin, why } => losses.add_at(severity, code, origin, why),
+        Event::Choice(_) => first = false,
+        Event::End => writer.event(session, &event, out),
+        event if first => writer.event(session, &event, out),
+        _ => {}
+    });
 }

@@ -1,6 +1,7 @@
 //! Annotations of a text, written.
 
 use crate::canonical::Citation;
+use crate::dialect::Dialect;
 use crate::json::{Object, Str};
 use crate::openai_responses::response::flat;
 
@@ -26,8 +27,7 @@ pub(super) fn push_annotation(citation: &Citation<'_>, text: &[u8], buffer: &mut
             true
         }
         Citation::Other(json) => {
-            let own = ["file_citation", "container_file_citation", "file_path"];
-            if !own.iter().any(|kind| json.text().contains(kind)) {
+            if !citation.has_form_in(Dialect::OpenaiResponses) {
                 return false;
             }
             if comma {

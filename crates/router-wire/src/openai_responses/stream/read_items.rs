@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use super::read::{Form, Members, Place, Reader, Shape, Slot};
-use crate::canonical::{Block, Delta, Event, Opaque, ToolInput};
+use crate::canonical::{Block, Delta, Event, Opaque, Origin, Severity, ToolInput};
 use crate::json::{Cursor, JsonError, Kind, Raw, Str};
 use crate::openai_responses::request::citations;
-use crate::openai_responses::response::{Item, item};
+use crate::openai_responses::response::{Item, PHASE, item, lost};
 
 impl Reader {
     pub(super) fn part_done(
@@ -164,6 +164,10 @@ impl Reader {
         if self.slots.get(at).is_none_or(|slot| slot.done) {
             return Ok(());
         }
+        if item.phase {
+            let origin = Origin::item(at);
+            sink(Event::Lost { severity: Severity::Hint, code: PHASE, origin, why: "no field" });
+        }
         match item.kind.as_ref() {
             "message" => self.parts(at, item.content, sink)?,
             "reasoning" => {
@@ -174,7 +178,11 @@ impl Reader {
                 }
             }
             _ if item.is_call() => self.open_call(at, item, Form::Whole, sink)?,
-            _ => sink(Event::Ping),
+            kind => {
+                let (severity, code, why) = lost(kind);
+                sink(Event::Lost { severity, code, origin: Origin::item(at), why });
+                sink(Event::Ping);
+            }
         }
         if let Some(slot) = self.slots.get_mut(at) {
             slot.close(sink);

@@ -69,6 +69,8 @@ fn line(event: &Event<'_>) -> String {
         Event::End => "end".to_owned(),
         Event::Failed(error) => format!("failed {:?} {:?} {error}", error.kind, error.code),
         Event::Ping => "ping".to_owned(),
+        Event::Choice(index) => format!("choice {index}"),
+        Event::Lost { code, .. } => format!("lost {code}"),
     }
 }
 

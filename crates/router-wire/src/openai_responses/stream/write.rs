@@ -99,7 +99,7 @@ impl Writer {
             Event::Ping if self.items.is_quiet() => {}
             Event::Ping => self.ping(out),
             // The translator ends the stream with the error the client is to see.
-            Event::Failed(_) => {}
+            Event::Failed(_) | Event::Lost { .. } | Event::Choice(_) => {}
         }
     }
 

@@ -46,6 +46,8 @@ struct Members<'a> {
 
 impl<'a> Reading<'a> {
     pub(super) fn messages(&mut self, c: &mut Cursor<'a>) -> Result<(), JsonError> {
+        self.request.turns.clear();
+        self.calls.clear();
         let mut items = c.array()?;
         while let Some(index) = items.next(c)? {
             let start = c.position();

@@ -17,6 +17,7 @@ impl<'a> Reading<'a> {
         }
         match key {
             "tools" => {
+                self.request.tools.clear();
                 let mut items = c.array()?;
                 while items.next(c)?.is_some() {
                     self.request.tools.push(tool(c)?);
@@ -24,6 +25,7 @@ impl<'a> Reading<'a> {
             }
             "functions" => {
                 self.request.legacy_functions = true;
+                self.functions.clear();
                 let mut items = c.array()?;
                 while items.next(c)?.is_some() {
                     let start = c.position();

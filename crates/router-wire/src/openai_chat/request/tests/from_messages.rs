@@ -257,7 +257,7 @@ fn d14_the_user_id_becomes_a_safety_identifier_of_legal_length() {
     let body =
         json!({"model": "c", "max_tokens": 9, "messages": [], "metadata": {"user_id": long}});
     let body = translate(&body, &openai).unwrap().body;
-    assert_eq!(body["safety_identifier"].as_str().unwrap().len(), 32);
+    assert_eq!(body["safety_identifier"].as_str().unwrap().len(), 16);
 }
 
 #[test]

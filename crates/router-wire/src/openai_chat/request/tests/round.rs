@@ -105,13 +105,6 @@ fn d65_a_retention_is_sent_only_where_it_is_taken() {
 }
 
 #[test]
-fn a_stream_of_several_answers_is_refused() {
-    let text = parse(&json!({"messages": [], "n": 2, "stream": true}));
-    let error = written(&read_ok(&text), Dialect::OpenaiChat, &plain()).err();
-    assert_eq!(error.as_deref(), Some("n: a translated stream carries one answer"));
-}
-
-#[test]
 fn broken_arguments_are_passed_on_untouched() {
     let body = json!({"model": "up", "messages": [{"role": "assistant", "content": null, "tool_calls": [
         {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{\"x\": "}}

@@ -32,7 +32,7 @@ pub(super) fn write(
         for tool in tools {
             match tool {
                 Tool::Function(function) if offered(&function.name) => {
-                    write_function(list.object(), function, losses);
+                    write_function(list.object(), function);
                 }
                 Tool::Custom(custom) if offered(&custom.name) => {
                     write_custom(list.object(), custom);
@@ -61,7 +61,7 @@ pub(super) fn write(
     Ok(())
 }
 
-fn write_function(mut object: Object<'_>, function: &Function<'_>, losses: &mut Losses) {
+fn write_function(mut object: Object<'_>, function: &Function<'_>) {
     let Function {
         name,
         // `fit` has made one name of both.
@@ -71,7 +71,8 @@ fn write_function(mut object: Object<'_>, function: &Function<'_>, losses: &mut 
         strict,
         // Written on the next part of the conversation that can carry it.
         cache: _,
-        defer_loading,
+        // `fit` has taken it off.
+        defer_loading: _,
         extras: _,
     } = function;
     object.text("type", "function");
@@ -89,9 +90,6 @@ fn write_function(mut object: Object<'_>, function: &Function<'_>, losses: &mut 
     }
     inner.end();
     object.end();
-    if *defer_loading {
-        losses.member(Severity::Hint, "defer_loading", "all tools are sent up front");
-    }
 }
 
 fn write_custom(mut object: Object<'_>, custom: &CustomTool<'_>) {

@@ -265,7 +265,7 @@ fn the_whole_answer_is_what_the_stream_ends_with() {
         });
         let Some(body) = body.filter(|_| name != "done-only") else { continue };
         let last = check_stream(&events(&String::from_utf8(out).expect("UTF-8")));
-        let mut losses = crate::canonical::Losses::new(Dialect::OpenaiResponses);
+        let mut losses = crate::canonical::Losses::of_answer(Dialect::OpenaiResponses);
         let Answer::Response(answer) =
             response::read(&body, &session, &mut losses).expect("readable")
         else {
