@@ -11,6 +11,7 @@ mod faults;
 mod kept;
 mod limits;
 mod outbound;
+mod outcomes;
 mod parity;
 mod passthrough;
 mod reload;
