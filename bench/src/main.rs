@@ -18,6 +18,7 @@ mod proc;
 mod proxies;
 mod report;
 mod soak;
+mod translation;
 
 use cases::CASES;
 use proxies::{Kind, Program};
@@ -44,6 +45,9 @@ struct Options {
     /// Hold 1,000 streams for a minute through each proxy, and nothing else
     #[arg(long)]
     soak: bool,
+    /// Measure translation inside this process, and nothing else
+    #[arg(long)]
+    translation: bool,
 }
 
 fn main() -> ExitCode {
@@ -66,6 +70,9 @@ fn run(options: &Options) -> Result<()> {
         ensure!(known.contains(&name.as_str()), "no column {name:?}; there are {known:?}");
     }
     let machine = proc::Machine::look();
+    if options.translation {
+        return translation::run(machine, &options.out);
+    }
     let mut notes = Vec::new();
     if machine.load_before > 0.5 {
         notes.push(format!(

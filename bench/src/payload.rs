@@ -265,6 +265,46 @@ pub(crate) fn stream_text(events: usize) -> String {
 /// The mock's streamed answer, one server-sent event per item: the role, the
 /// words, the end, the usage and `[DONE]`.
 pub(crate) fn chat_stream(model: &str, events: usize) -> Vec<String> {
+    let mut words = Words(11);
+    let text =
+        (0..events.saturating_sub(4)).map(|_| json!({ "content": format!("{} ", words.next()) }));
+    chat_stream_of(model, text, "stop")
+}
+
+/// Like [`chat_stream`], as a coding agent sees it: half of the events are text, the others are
+/// the arguments of two tool calls.
+pub(crate) fn chat_agent_stream(model: &str, events: usize) -> Vec<String> {
+    let deltas = events.saturating_sub(4);
+    let (text, call) = (deltas / 2, deltas / 4);
+    let mut words = Words(11);
+    let mut all: Vec<Value> =
+        (0..text).map(|_| json!({ "content": format!("{} ", words.next()) })).collect();
+    for (index, pieces) in [(0, call), (1, deltas - text - call)] {
+        for piece in 0..pieces {
+            let start = json!({
+                "index": index,
+                "id": format!("call_{index:024}"),
+                "type": "function",
+                "function": { "name": tool_name(index), "arguments": "" }
+            });
+            let arguments = match piece {
+                1 => "{\"path\":\"".to_owned(),
+                _ if piece + 1 == pieces => "\"}".to_owned(),
+                _ => format!("{}\\n", words.next()),
+            };
+            let more = json!({ "index": index, "function": { "arguments": arguments } });
+            all.push(json!({ "tool_calls": [if piece == 0 { start } else { more }] }));
+        }
+    }
+    chat_stream_of(model, all, "tool_calls")
+}
+
+/// A stream of `deltas` with all that stands around them.
+fn chat_stream_of(
+    model: &str,
+    deltas: impl IntoIterator<Item = Value>,
+    finish: &str,
+) -> Vec<String> {
     let event = |choices: Value, usage: Value| {
         let data = json!({
             "id": "chatcmpl-0123456789abcdefghijklmn",
@@ -279,14 +319,10 @@ pub(crate) fn chat_stream(model: &str, events: usize) -> Vec<String> {
         format!("data: {data}\n\n")
     };
     let choice = |delta: Value, end: Value| json!([{ "index": 0, "delta": delta, "logprobs": null, "finish_reason": end }]);
-    let mut words = Words(11);
     let role = json!({ "role": "assistant", "content": "", "refusal": null });
     let mut stream = vec![event(choice(role, Value::Null), Value::Null)];
-    stream.extend((0..events.saturating_sub(4)).map(|_| {
-        let text = format!("{} ", words.next());
-        event(choice(json!({ "content": text }), Value::Null), Value::Null)
-    }));
-    stream.push(event(choice(json!({}), json!("stop")), Value::Null));
+    stream.extend(deltas.into_iter().map(|delta| event(choice(delta, Value::Null), Value::Null)));
+    stream.push(event(choice(json!({}), json!(finish)), Value::Null));
     stream.push(event(json!([]), usage()));
     stream.push("data: [DONE]\n\n".to_owned());
     stream

@@ -19,7 +19,7 @@ const MODEL: &str = "a \"model\"\\ \n\u{1}ü";
 
 /// A body that is walked can be changed, and the change is the only one; a body that is refused
 /// is one that JSON, or the router for a reason it names, does not allow.
-pub fn peek(data: &[u8]) {
+pub(crate) fn peek(data: &[u8]) {
     let text = data.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(data);
     let object = serde_json::from_slice::<Value>(text).ok().filter(Value::is_object);
     let peeked = match router_wire::peek::peek(data) {
@@ -74,7 +74,7 @@ fn spliced(peeked: &Peek<'_>, changes: &[Change<'_>]) -> Vec<u8> {
 }
 
 /// Token counts are read and estimated without harm, and a written count request is one.
-pub fn count(data: &[u8]) {
+pub(crate) fn count(data: &[u8]) {
     let extra = RequestExtra { model: Some("gemini-3-flash"), ..RequestExtra::default() };
     for dialect in Dialect::ALL {
         let first = estimate_tokens(dialect, data, &extra);
@@ -107,7 +107,7 @@ pub fn count(data: &[u8]) {
 
 /// Any body may come with an error status, any text may stand in an error and in a path; what the
 /// router makes of it is JSON.
-pub fn errors(data: &[u8]) {
+pub(crate) fn errors(data: &[u8]) {
     for dialect in Dialect::ALL {
         usage_of_body(dialect, data);
         finish_reason_of_body(dialect, data);
@@ -137,7 +137,7 @@ pub fn errors(data: &[u8]) {
 }
 
 /// A config is given exactly when nothing is wrong, and every problem has its place.
-pub fn config(data: &[u8]) {
+pub(crate) fn config(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let loaded = router_config::load(text, &NoLookup);
     assert_eq!(loaded.config.is_none(), loaded.has_errors());

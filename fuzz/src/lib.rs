@@ -1,6 +1,6 @@
 //! What must hold for any input: the bodies of the fuzz targets.
 //!
-//! A target takes bytes and panics when a claim does not hold. Where the dialect matters there is
+//! A target takes bytes and panics when a claim does not hold; `cargo x fuzz` runs them all. Where the dialect matters there is
 //! one target for each, and the target itself goes through everything on the other side, so that
 //! the inputs are nothing but bodies and the fixtures of `router-wire` serve as the seeds.
 
@@ -8,12 +8,36 @@ mod bytes;
 mod passing;
 mod translation;
 
-pub use bytes::{config, count, errors, peek};
-pub use passing::{sse, tap};
-pub use translation::{request, response, stream};
-
+use router_wire::Dialect::{Anthropic, Gemini, OpenaiChat, OpenaiResponses};
 use serde::de::IgnoredAny;
 use serde_json::Value;
+
+use translation::{request, response, stream};
+
+/// A target's name and what it does with an input.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: [Target; 18] = [
+    ("peek", bytes::peek),
+    ("sse", passing::sse),
+    ("tap", passing::tap),
+    ("count", bytes::count),
+    ("errors", bytes::errors),
+    ("config", bytes::config),
+    ("request_anthropic", |data| request(Anthropic, data)),
+    ("request_openai_chat", |data| request(OpenaiChat, data)),
+    ("request_openai_responses", |data| request(OpenaiResponses, data)),
+    ("request_gemini", |data| request(Gemini, data)),
+    ("response_anthropic", |data| response(Anthropic, data)),
+    ("response_openai_chat", |data| response(OpenaiChat, data)),
+    ("response_openai_responses", |data| response(OpenaiResponses, data)),
+    ("response_gemini", |data| response(Gemini, data)),
+    ("stream_anthropic", |data| stream(Anthropic, data)),
+    ("stream_openai_chat", |data| stream(OpenaiChat, data)),
+    ("stream_openai_responses", |data| stream(OpenaiResponses, data)),
+    ("stream_gemini", |data| stream(Gemini, data)),
+];
 
 /// Pieces of `data` as a network could deliver them: of any small length, also none.
 pub(crate) fn pieces(data: &[u8]) -> Vec<&[u8]> {

@@ -23,7 +23,7 @@ fn decode<'a>(bytes_max: usize, pieces: impl IntoIterator<Item = &'a [u8]>) -> (
 
 /// The decoder's events do not depend on how the input is cut, within its limit or above, and
 /// what the encoder writes of them decodes to the same.
-pub fn sse(data: &[u8]) {
+pub(crate) fn sse(data: &[u8]) {
     for bytes_max in [64, 1 << 20] {
         let whole = decode(bytes_max, [data]);
         assert_eq!(whole, decode(bytes_max, pieces(data)), "in pieces, {bytes_max}");
@@ -57,7 +57,7 @@ fn watch<'a>(dialect: Dialect, pieces: impl IntoIterator<Item = &'a [u8]>) -> (T
 }
 
 /// What is seen of a passing stream does not depend on how it is cut.
-pub fn tap(data: &[u8]) {
+pub(crate) fn tap(data: &[u8]) {
     for dialect in Dialect::ALL {
         let (whole, seen, end) = watch(dialect, [data]);
         for (cut, seen_cut, end_cut) in

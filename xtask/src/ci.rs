@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::shell::{self, say};
-use crate::{graph, schema, tidy, tools, wasm, worker};
+use crate::{fuzz, graph, schema, tidy, tools, wasm, worker};
 
 /// Crates that do no I/O and build for wasm32.
 pub(crate) const PURE: [&str; 4] = ["router-wire", "router-core", "router-config", "router-drive"];
@@ -35,6 +35,7 @@ pub(crate) fn run() -> Result<()> {
         ("doc", doc),
         ("schema", || schema::run(true)),
         ("figures", figures),
+        ("fuzz", || fuzz::run(&[])),
         ("test", || test(&[])),
     ])
 }
@@ -96,27 +97,34 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
 
 /// Runs every dialect on every other and writes down what the SDKs say.
 pub(crate) fn conformance() -> Result<()> {
-    tools::nextest()?;
     tools::sdks()?;
-    shell::run("cargo", &["build", "--locked", "-p", "router-cli"])?;
-    let line = ["nextest", "run", "--locked", "-p", "router-e2e", "conformance"];
-    shell::run_with("cargo", &line, &[("UPDATE_DOCS", "1")])
+    published("conformance")
 }
 
-/// Runs the Worker beside the native server and writes down what differs and what it costs.
+/// Runs the Worker beside the native server and writes down what differs and what it costs, and
+/// what every host has to do.
 pub(crate) fn parity() -> Result<()> {
-    tools::nextest()?;
     tools::workerd()?;
     worker::run()?;
-    shell::run("cargo", &["build", "--locked", "-p", "router-cli"])?;
-    let line = ["nextest", "run", "--locked", "-p", "router-e2e", "parity"];
-    shell::run_with("cargo", &line, &[("UPDATE_DOCS", "1")])
+    published("parity")
 }
 
 /// Meets every fault with every dialect and writes down what comes of it.
 pub(crate) fn faults() -> Result<()> {
+    published("faults")
+}
+
+/// Runs whole-process tests that write their document instead of comparing it.
+fn published(tests: &str) -> Result<()> {
     tools::nextest()?;
     shell::run("cargo", &["build", "--locked", "-p", "router-cli"])?;
-    let line = ["nextest", "run", "--locked", "-p", "router-e2e", "faults"];
+    let line = ["nextest", "run", "--locked", "-p", "router-e2e", tests];
     shell::run_with("cargo", &line, &[("UPDATE_DOCS", "1")])
+}
+
+/// Writes down every member that the SDKs' request types have.
+pub(crate) fn members() -> Result<()> {
+    tools::sdks()?;
+    let script = "crates/router-e2e/sdk/request_members.py";
+    shell::run("crates/router-e2e/sdk/.venv/bin/python", &["-B", script, "--write"])
 }

@@ -30,8 +30,9 @@ cargo x <task>
   deny      check licences, bans and sources of dependencies
   schema    write schema/llm-router.schema.json from the types (--check: only compare)
   conformance  write docs/conformance.md: every dialect on every other, judged by the SDKs
-  fuzz      run each fuzz target for 10 s, or as many seconds as the argument says
   figures   what holds for a million random schedules, and what decisions cost
+  members   list every member of the SDKs' request types for the tests of router-wire
+  fuzz      run each fuzz target for 4 s, or as many seconds as the argument says
   faults    write docs/faults.md: every fault of an upstream, met by every dialect
   parity    write docs/parity.md and bench/results/worker.md: the Worker beside the native server
   bench     measure beside nginx and haproxy; arguments are passed on (--quick, --soak, …)
@@ -65,6 +66,7 @@ fn run(task: &str, rest: &[String]) -> Result<()> {
         "schema" => schema::run(rest.iter().any(|flag| flag == "--check")),
         "conformance" => ci::conformance(),
         "fuzz" => fuzz::run(rest),
+        "members" => ci::members(),
         "faults" => ci::faults(),
         "parity" => ci::parity(),
         "figures" => ci::figures(),

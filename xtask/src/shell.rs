@@ -1,5 +1,6 @@
 //! Running programs.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -26,6 +27,27 @@ pub(crate) fn run_with(program: &str, arguments: &[&str], env: &[(&str, &str)]) 
         .with_context(|| format!("cannot run `{line}`"))?;
     if !status.success() {
         bail!("`{line}` failed ({status})");
+    }
+    Ok(())
+}
+
+/// Like [`run_with`], but what the program prints goes into `file` and is shown only on failure.
+pub(crate) fn run_into(
+    file: &Path,
+    program: &str,
+    arguments: &[&str],
+    env: &[(&str, &str)],
+) -> Result<()> {
+    let log = File::create(file).with_context(|| file.display().to_string())?;
+    let status = command(program, arguments)
+        .envs(env.iter().copied())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .status()
+        .with_context(|| format!("cannot run `{program}`"))?;
+    if !status.success() {
+        say(&std::fs::read_to_string(file).unwrap_or_default());
+        bail!("`{program} {}` failed ({status})", arguments.join(" "));
     }
     Ok(())
 }

@@ -42,6 +42,7 @@ fn is_generated(path: &str) -> bool {
         || path.ends_with("package-lock.json")
         || path.contains("/fixtures/")
         || path.contains("/corpus/")
+        || path.contains("/parity/")
         || path.contains("/tests/it/bad/")
         || path.starts_with("schema/")
         || path.starts_with("bench/results/")

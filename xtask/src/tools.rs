@@ -24,9 +24,9 @@ pub(crate) fn cargo_deny() -> Result<()> {
     install("cargo-deny", &["deny", "--version"], &["--locked", "--no-default-features"])
 }
 
-/// What builds the fuzz targets.
-pub(crate) fn cargo_fuzz() -> Result<()> {
-    install("cargo-fuzz", &["fuzz", "--version"], &["--locked"])
+/// A C++ compiler, for the fuzzer's runtime.
+pub(crate) fn cxx() -> Result<()> {
+    debian("c++", "g++").context("fuzzing needs a C++ compiler")
 }
 
 fn install(name: &str, probe: &[&str], flags: &[&str]) -> Result<()> {

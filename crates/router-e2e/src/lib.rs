@@ -4,6 +4,7 @@
 pub mod edge;
 pub mod http;
 pub mod origin;
+pub mod parity;
 pub mod provider;
 pub mod router;
 pub mod sdk;

@@ -1,5 +1,5 @@
-"""One client dialect against one upstream dialect: runs every case in both modes, and prints a
-line of JSON for each cell: {"case", "mode", "result": "pass" | "loss" | "refused" | "fail", "say"}.
+"""One client dialect against the upstreams named on the command line: runs every case in both modes, and prints a
+line of JSON for each cell: {"upstream", "case", "mode", "result": "pass" | "loss" | "refused" | "fail", "say"}.
 """
 
 import base64
@@ -10,7 +10,9 @@ import traceback
 import zlib
 
 BASE = sys.argv[1].rstrip("/")
-PROVIDER = sys.argv[2]
+PROVIDERS = sys.argv[2:]
+# The one that is asked now.
+PROVIDER = ""
 
 CASES = [
     "text",
@@ -107,18 +109,22 @@ def fails(run, errors, status=None):
 
 def run(cases, is_refusal):
     """Runs `cases`: name to a function of the mode (`whole` or `stream`)."""
-    for case in CASES:
-        for mode in ("whole", "stream"):
-            LOSSES.clear()
-            say = ""
-            try:
-                cases[case](mode == "stream")
-                result = "loss" if LOSSES else "pass"
-                say = LOSSES[0] if LOSSES else ""
-            except NotHere:
-                result = "none"
-            except Exception as error:  # noqa: BLE001 - any way of failing is a failed cell
-                refused = is_refusal(error)
-                result = "refused" if refused else "fail"
-                say = str(error) if refused else traceback.format_exc(limit=-3)
-            print(json.dumps({"case": case, "mode": mode, "result": result, "say": say}), flush=True)
+    global PROVIDER
+    for PROVIDER in PROVIDERS:
+        for case in CASES:
+            for mode in ("whole", "stream"):
+                result, say = cell(cases[case], mode, is_refusal)
+                print(json.dumps({"upstream": PROVIDER, "case": case, "mode": mode, "result": result, "say": say}), flush=True)
+
+
+def cell(case, mode, is_refusal):
+    LOSSES.clear()
+    try:
+        case(mode == "stream")
+    except NotHere:
+        return "none", ""
+    except Exception as error:  # noqa: BLE001 - any way of failing is a failed cell
+        if is_refusal(error):
+            return "refused", str(error)
+        return "fail", traceback.format_exc(limit=-3)
+    return ("loss", LOSSES[0]) if LOSSES else ("pass", "")

@@ -1,20 +1,22 @@
-//! Every client dialect on every upstream dialect: the official SDKs judge what comes back, the
-//! strict provider judges what is sent. The result is published as `docs/conformance.md`.
+//! Every client dialect on every upstream dialect: the official SDKs judge what comes back. What
+//! is sent is judged twice, by the strict provider and by the request types of the upstream's own
+//! SDK. The result is published as `docs/conformance.md`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use router_e2e::{Provider, Router, sdk};
 use serde_json::{Value, json};
 
-/// Client dialects with the scripts that speak them.
-const CLIENTS: [(&str, &str); 4] = [
-    ("Chat", "conformance/chat.py"),
-    ("Responses", "conformance/responses.py"),
-    ("Messages", "conformance/messages.py"),
-    ("Gemini", "conformance/gemini.py"),
+/// Client dialects with the scripts that speak them, in Python and where there is one in Node.
+const CLIENTS: [(&str, &[&str]); 4] = [
+    ("Chat", &["conformance/chat.py", "conformance/chat.mjs"]),
+    ("Responses", &["conformance/responses.py", "conformance/responses.mjs"]),
+    ("Messages", &["conformance/messages.py", "conformance/messages.mjs"]),
+    ("Gemini", &["conformance/gemini.py"]),
 ];
 /// Upstream dialects: the provider's name, its format in config, and its path.
 const UPSTREAMS: [(&str, &str, &str); 4] = [
@@ -32,51 +34,89 @@ const MODELS: [&str; 7] = [
     "demo-reasoner",
     "demo-refuse",
 ];
-/// Cases that a dialect may have no way to carry, so that a clear refusal is the right answer.
-/// Nothing is refused today.
-const MAY_REFUSE: [&str; 0] = [];
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/conformance.md");
 
+/// A cell: what came of it, and what there is to say.
+type Cell = (String, String);
 /// Results by case and mode, then by pair.
-type Table = BTreeMap<(usize, String, String), BTreeMap<String, (String, String)>>;
+type Table = BTreeMap<(usize, String, String), BTreeMap<String, Cell>>;
 
 #[test]
 fn no_cell_fails_and_the_published_table_is_true() -> Result<()> {
     let provider = Provider::start()?;
     let router = Router::start(&config(&provider.demo().url()))?;
+    let base = &*router.url("");
+    // All at once: starting interpreters takes most of the time.
+    let told: Vec<Told> = std::thread::scope(|scope| {
+        let each =
+            CLIENTS.iter().flat_map(|(client, scripts)| scripts.iter().map(move |it| (client, it)));
+        #[expect(clippy::needless_collect, reason = "all are started before one is waited for")]
+        let threads: Vec<_> =
+            each.map(|(client, script)| scope.spawn(move || judge(client, script, base))).collect();
+        threads.into_iter().map(joined).collect::<Result<_>>()
+    })?;
     let mut table = Table::new();
     let mut failed = Vec::new();
-    for (client, script) in CLIENTS {
-        for (upstream, _, _) in UPSTREAMS {
-            let pair = format!("{client} → {upstream}");
-            let lines = sdk::output(script, &router.url(""), &[&upstream.to_lowercase()])?;
-            for (index, line) in lines.lines().enumerate() {
-                let cell: Value = serde_json::from_str(line).context(line.to_owned())?;
-                let text = |name: &str| cell[name].as_str().unwrap_or_default().to_owned();
-                let refused =
-                    text("result") == "refused" && !MAY_REFUSE.contains(&text("case").as_str());
-                if refused || text("result") == "fail" {
-                    failed.push(format!(
-                        "{pair}: {} ({})\n{}",
-                        text("case"),
-                        text("mode"),
-                        text("say")
-                    ));
-                }
-                let row = table.entry((index, text("case"), text("mode"))).or_default();
-                row.insert(pair.clone(), (text("result"), text("say")));
-            }
+    for (pair, script, index, cell) in told.into_iter().flatten() {
+        let text = |name: &str| cell[name].as_str().unwrap_or_default().to_owned();
+        let (case, mode, result) = (text("case"), text("mode"), (text("result"), text("say")));
+        if matches!(result.0.as_str(), "refused" | "fail") {
+            failed.push(format!("{pair} by {script}: {case} ({mode})\n{}", result.1));
+        }
+        let row = table.entry((index, case.clone(), mode.clone())).or_default();
+        let first = row.entry(pair.clone()).or_insert_with(|| result.clone());
+        if *first != result {
+            failed.push(format!("{pair}: {case} ({mode}): {first:?}, but {result:?} by {script}"));
         }
     }
     if !failed.is_empty() {
         bail!("{} cells fail:\n{}", failed.len(), failed.join("\n"));
     }
+    what_was_sent_has_the_vendors_own_types(&provider)?;
     let fresh = render(&table);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(PATH, &fresh)?;
     }
     let published = std::fs::read_to_string(Path::new(PATH)).context("docs/conformance.md")?;
     assert!(published == fresh, "docs/conformance.md is stale; run `cargo x conformance`");
+    Ok(())
+}
+
+fn joined(thread: std::thread::ScopedJoinHandle<'_, Result<Told>>) -> Result<Told> {
+    thread.join().unwrap_or_else(|_| bail!("a judge panicked"))
+}
+
+/// What scripts have said: pair, script, number of the line, and the line.
+type Told = Vec<(String, &'static str, usize, Value)>;
+
+/// Lets a client's script speak to every upstream.
+fn judge(client: &str, script: &'static str, base: &str) -> Result<Told> {
+    let names = UPSTREAMS.map(|(upstream, _, _)| upstream.to_lowercase());
+    let lines = sdk::output(script, base, &names.each_ref().map(String::as_str))?;
+    let mut told = Told::new();
+    for line in lines.lines() {
+        let cell: Value = serde_json::from_str(line).context(line.to_owned())?;
+        let named = |(name, _, _): &&(&str, &str, &str)| cell["upstream"] == name.to_lowercase();
+        let (upstream, _, _) = UPSTREAMS.iter().find(named).context(line.to_owned())?;
+        let pair = format!("{client} → {upstream}");
+        let index = told.iter().filter(|(other, ..)| *other == pair).count();
+        told.push((pair, script, index, cell));
+    }
+    Ok(told)
+}
+
+/// Holds every request the provider has seen against the types its vendor's SDK declares.
+fn what_was_sent_has_the_vendors_own_types(provider: &Provider) -> Result<()> {
+    let mut file = tempfile::NamedTempFile::new()?;
+    for request in provider.demo().requests() {
+        writeln!(file, "{}", json!({ "path": request.path, "body": request.json() }))?;
+    }
+    let path = file.path().to_str().context("a temporary path in UTF-8")?;
+    let said: Value = serde_json::from_str(&sdk::output("conformance/upstream.py", path, &[])?)?;
+    assert_eq!(said["flaws"], json!([]), "requests that are not what the SDKs' types say");
+    for dialect in ["openai-chat", "openai-responses", "anthropic", "gemini"] {
+        assert!(said["checked"][dialect].as_u64() > Some(100), "{said}");
+    }
     Ok(())
 }
 
@@ -137,9 +177,11 @@ fn reasoner() -> Value {
 fn render(table: &Table) -> String {
     let mut out = String::from(
         "# Conformance\n\n\
-         What each client dialect gets on each upstream dialect, as the official SDKs (openai, anthropic,\n\
-         google-genai for Python) see it, against the strict demo provider. `cargo x conformance` makes this table;\n\
-         CI checks that it is true.\n\n\
+         What each client dialect gets on each upstream dialect, as the official SDKs see it: `openai` and\n\
+         `anthropic` for Python and for Node, `google-genai` for Python. Where a dialect has two judges, both have to\n\
+         say the same. The upstream is the strict demo provider, and every request it was sent is also held against\n\
+         the request types of the upstream's own SDK. `cargo x conformance` makes this table; CI checks that it is\n\
+         true.\n\n\
          ✓ passes; ◐ passes, with a reported loss; ✗ refused with a clear error; – does not exist in the client's dialect.\n\n",
     );
     let mut notes: BTreeMap<String, usize> = BTreeMap::new();

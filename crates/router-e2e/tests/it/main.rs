@@ -13,6 +13,7 @@ mod kept;
 mod learned;
 mod limits;
 mod outbound;
+mod outcomes;
 mod parity;
 mod passthrough;
 mod reload;

@@ -45,3 +45,8 @@ fn openai_for_node_works() -> Result<()> {
 fn anthropic_for_node_works() -> Result<()> {
     judge("anthropic.mjs")
 }
+
+#[test]
+fn the_lists_of_members_are_those_of_the_sdks() -> Result<()> {
+    sdk::output("request_members.py", "", &[]).map(drop)
+}

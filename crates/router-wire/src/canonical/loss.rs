@@ -88,7 +88,9 @@ pub fn member_path(dialect: Dialect, member: &'static str) -> &'static str {
         (OpenaiResponses, "response_format.description") => "text.format.description",
         (OpenaiResponses, "verbosity") => "text.verbosity",
         (OpenaiResponses, "reasoning_effort") => "reasoning.effort",
-        (OpenaiResponses, "web_search" | "search_context_size" | "defer_loading")
+        (OpenaiChat | OpenaiResponses, "cache_control") => "prompt_cache_breakpoint",
+        (OpenaiChat | OpenaiResponses, "cache_control.ttl") => "prompt_cache_breakpoint.ttl",
+        (OpenaiResponses | Gemini, "web_search" | "search_context_size" | "defer_loading")
         | (Anthropic, "web_search" | "defer_loading") => "tools",
         (OpenaiChat, "web_search" | "search_context_size") => "web_search_options",
         (Anthropic, "response_format") => "output_config.format",

@@ -26,9 +26,8 @@ pub(super) fn fit(request: &mut Request<'_>, target: &Target<'_>, losses: &mut L
             let mut any = false;
             each_mark(request, |mark| any |= mark.take().is_some());
             if any || request.cache.automatic.take().is_some() {
-                losses.add(
+                losses.member(
                     Severity::Hint,
-                    "cache_control",
                     "cache_control",
                     "the upstream caches by itself or not at all",
                 );
@@ -77,12 +76,7 @@ fn keep_last(request: &mut Request<'_>, losses: &mut Losses) {
     each_mark(request, |mark| count += usize::from(mark.is_some()));
     let mut surplus = count.saturating_sub(MARKS_MAX);
     if surplus > 0 {
-        losses.add(
-            Severity::Hint,
-            "cache_control",
-            "cache_control",
-            "the upstream takes four marks",
-        );
+        losses.member(Severity::Hint, "cache_control", "the upstream takes four marks");
         each_mark(request, |mark| {
             if surplus > 0 && mark.take().is_some() {
                 surplus -= 1;
@@ -112,7 +106,7 @@ fn fit_messages(request: &mut Request<'_>, target: &Target<'_>, losses: &mut Los
     });
     if shortened {
         const WHY: &str = "a longer lifetime must come before a shorter one";
-        losses.add(Severity::Hint, "cache_control.ttl", "cache_control.ttl", WHY);
+        losses.member(Severity::Hint, "cache_control.ttl", WHY);
     }
     let asked = request.cache.key.is_some()
         || request.cache.ttl_s.is_some()
@@ -126,12 +120,7 @@ fn fit_messages(request: &mut Request<'_>, target: &Target<'_>, losses: &mut Los
         request.cache.automatic = Some(CacheMark { ttl_s: request.cache.ttl_s });
     }
     if !target.facts.automatic_cache && request.cache.automatic.take().is_some() {
-        losses.add(
-            Severity::Hint,
-            "cache_control",
-            "cache_control",
-            "the server has no such member",
-        );
+        losses.member(Severity::Hint, "cache_control", "the server has no such member");
     }
 }
 
@@ -174,16 +163,11 @@ fn fit_breakpoints(request: &mut Request<'_>, target: &Target<'_>, losses: &mut 
     });
     if shortened {
         const WHY: &str = "twelve hours cost more and are not allowed, so the usual time is kept";
-        losses.add(Severity::Hint, "cache_control.ttl", "cache_control.ttl", WHY);
+        losses.member(Severity::Hint, "cache_control.ttl", WHY);
     }
     keep_last(request, losses);
     if request.cache.automatic.take().is_some() {
-        losses.add(
-            Severity::Hint,
-            "cache_control",
-            "cache_control",
-            "the upstream caches by itself",
-        );
+        losses.member(Severity::Hint, "cache_control", "the upstream caches by itself");
     }
 }
 

@@ -144,7 +144,12 @@ fn fit_tools<'a>(
             Tool::Function(function) => &mut function.extras,
             Tool::Custom(custom) => &mut custom.extras,
             Tool::WebSearch(search) => &mut search.extras,
-            Tool::Hosted(_) => continue,
+            Tool::Hosted(hosted) => match &mut hosted.fallback {
+                Fallback::Function(function) if hosted.dialect != target.dialect => {
+                    &mut function.extras
+                }
+                _ => continue,
+            },
         };
         for extra in std::mem::take(extras) {
             settle(&extra, "tools", losses)?;

@@ -141,7 +141,8 @@ fn fit_format(request: &mut Request<'_>, target: &Target<'_>, losses: &mut Losse
                 }
             }
             if let Some(cleaned) = schema::clean_answer(schema.text(), &rules) {
-                *schema = Json(cleaned.into());
+                super::tools::note_lost("response_format", &cleaned, losses);
+                *schema = Json(cleaned.text.into());
             }
             if *strict == Some(true)
                 && target.dialect != Dialect::Anthropic

@@ -53,17 +53,30 @@ const LIMITS: [&str; 11] = [
 const FORMATS: [&str; 9] =
     ["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"];
 
+/// A schema as the target takes it.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Cleaned {
+    /// The schema.
+    pub text: String,
+    /// Words of the client's schema that say something about the data and are not in it.
+    pub lost: Vec<&'static str>,
+}
+
 /// [`clean`] for the form of the answer, whose root may be of any type.
-pub fn clean_answer(schema: &str, rules: &Rules) -> Option<String> {
+pub fn clean_answer(schema: &str, rules: &Rules) -> Option<Cleaned> {
+    cleaned(schema, *rules, false).filter(|cleaned| cleaned.text != schema)
+}
+
+fn cleaned(schema: &str, rules: Rules, root_type: bool) -> Option<Cleaned> {
     let mut buffer = Vec::with_capacity(schema.len() + 32);
-    let copy = Copy { rules, root_type: false };
+    let mut copy = Copy { rules, root_type, lost: Vec::new() };
     copy.schema(&mut Cursor::new(schema), &mut buffer, true).ok()?;
-    String::from_utf8(buffer).ok().filter(|cleaned| cleaned != schema)
+    Some(Cleaned { text: String::from_utf8(buffer).ok()?, lost: copy.lost })
 }
 
 /// The schema with what the target refuses taken out; nothing when it can stay as it is.
 /// The root is made an object schema.
-pub fn clean(schema: &str, rules: &Rules) -> Option<String> {
+pub fn clean(schema: &str, rules: &Rules) -> Option<Cleaned> {
     let needed = rules.close
         || rules.no_limits
         || rules.from_gemini
@@ -74,11 +87,7 @@ pub fn clean(schema: &str, rules: &Rules) -> Option<String> {
     if !needed && rooted {
         return None;
     }
-    let mut buffer = Vec::with_capacity(schema.len() + 32);
-    let mut cursor = Cursor::new(schema);
-    let copy = Copy { rules, root_type: !rooted };
-    copy.schema(&mut cursor, &mut buffer, true).ok()?;
-    String::from_utf8(buffer).ok()
+    cleaned(schema, *rules, !rooted)
 }
 
 fn has_object_root(schema: &str) -> bool {
@@ -96,14 +105,24 @@ fn has_object_root(schema: &str) -> bool {
     read().unwrap_or(false)
 }
 
-struct Copy<'r> {
-    rules: &'r Rules,
+struct Copy {
+    rules: Rules,
     root_type: bool,
+    lost: Vec<&'static str>,
 }
 
-impl Copy<'_> {
+impl Copy {
+    fn lose(&mut self, word: Option<&'static str>) {
+        self.lost.extend(word.filter(|word| !self.lost.contains(word)));
+    }
+
     /// Copies one schema: an object, or `true` and `false`.
-    fn schema(&self, c: &mut Cursor<'_>, out: &mut Vec<u8>, root: bool) -> Result<(), JsonError> {
+    fn schema(
+        &mut self,
+        c: &mut Cursor<'_>,
+        out: &mut Vec<u8>,
+        root: bool,
+    ) -> Result<(), JsonError> {
         if c.kind()? != Kind::Object {
             out.extend_from_slice(c.raw()?.text().as_bytes());
             return Ok(());
@@ -119,7 +138,10 @@ impl Copy<'_> {
         while let Some(key) = members.next(c)? {
             match key.as_ref() {
                 name if NOISE.contains(&name) => c.skip()?,
-                name if self.rules.no_limits && LIMITS.contains(&name) => c.skip()?,
+                name if self.rules.no_limits && LIMITS.contains(&name) => {
+                    self.lose(LIMITS.into_iter().find(|limit| *limit == name));
+                    c.skip()?;
+                }
                 "nullable" | "propertyOrdering" | "example" if self.rules.from_gemini => {
                     c.skip()?;
                 }
@@ -128,17 +150,8 @@ impl Copy<'_> {
                     is_object |= c.clone().string().is_ok_and(|kind| kind == "object");
                     self.kind(c, object.key("type"), nullable)?;
                 }
-                "format" if c.kind()? == Kind::String => {
-                    let format = c.string()?;
-                    if FORMATS.contains(&format.as_ref()) {
-                        object.text("format", &format);
-                    }
-                }
-                "pattern" if c.kind()? == Kind::String => {
-                    let pattern = c.str()?;
-                    if is_plain_pattern(&pattern.decode()) {
-                        object.str("pattern", &pattern);
-                    }
+                "format" | "pattern" if c.kind()? == Kind::String => {
+                    self.text(&key, c, &mut object)?;
                 }
                 "properties" | "$defs" | "definitions" | "patternProperties"
                 | "dependentSchemas" => {
@@ -152,7 +165,9 @@ impl Copy<'_> {
                 "additionalProperties" => {
                     closed = true;
                     if self.rules.close {
-                        c.skip()?;
+                        if c.raw()?.text() != "false" {
+                            self.lose(Some("additionalProperties"));
+                        }
                         object.bool("additionalProperties", false);
                     } else {
                         self.schema(c, object.key("additionalProperties"), false)?;
@@ -171,8 +186,27 @@ impl Copy<'_> {
         Ok(())
     }
 
+    /// A format or a pattern, if every target knows it.
+    fn text(
+        &mut self,
+        key: &str,
+        c: &mut Cursor<'_>,
+        object: &mut Object<'_>,
+    ) -> Result<(), JsonError> {
+        let said = c.str()?;
+        let text = said.decode();
+        if key == "format" && !FORMATS.contains(&text.as_ref()) {
+            self.lose(Some("format"));
+        } else if key == "pattern" && !is_plain_pattern(&text) {
+            self.lose(Some("pattern"));
+        } else {
+            object.str(key, &said);
+        }
+        Ok(())
+    }
+
     /// A schema, or a list of schemas.
-    fn nested(&self, c: &mut Cursor<'_>, out: &mut Vec<u8>) -> Result<(), JsonError> {
+    fn nested(&mut self, c: &mut Cursor<'_>, out: &mut Vec<u8>) -> Result<(), JsonError> {
         if c.kind()? != Kind::Array {
             return self.schema(c, out, false);
         }
@@ -186,7 +220,7 @@ impl Copy<'_> {
     }
 
     /// Schemas by name. The names are data, not words of the schema language.
-    fn map(&self, c: &mut Cursor<'_>, out: &mut Vec<u8>) -> Result<(), JsonError> {
+    fn map(&mut self, c: &mut Cursor<'_>, out: &mut Vec<u8>) -> Result<(), JsonError> {
         if c.kind()? != Kind::Object {
             out.extend_from_slice(c.raw()?.text().as_bytes());
             return Ok(());
@@ -200,7 +234,12 @@ impl Copy<'_> {
         Ok(())
     }
 
-    fn kind(&self, c: &mut Cursor<'_>, out: &mut Vec<u8>, nullable: bool) -> Result<(), JsonError> {
+    fn kind(
+        &mut self,
+        c: &mut Cursor<'_>,
+        out: &mut Vec<u8>,
+        nullable: bool,
+    ) -> Result<(), JsonError> {
         if !self.rules.from_gemini || c.kind()? != Kind::String {
             out.extend_from_slice(c.raw()?.text().as_bytes());
             return Ok(());

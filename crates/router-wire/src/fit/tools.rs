@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::extras::Hosted;
 use super::names::{Names, is_legal};
-use super::schema;
+use super::schema::{self, Cleaned};
 use crate::canonical::{
     Content, CustomFormat, CustomTool, Function, Json, Losses, Request, Severity, Tool, ToolCall,
-    ToolChoice, ToolInput, ToolName,
+    ToolChoice, ToolInput, ToolName, member_path,
 };
 use crate::dialect::Dialect;
 use crate::ids;
@@ -184,13 +184,23 @@ fn fit_schema(function: &mut Function<'_>, target: &Target<'_>, losses: &mut Los
     }
     let rules = schema::Rules::for_tools(target.dialect);
     if let Some(cleaned) = schema::clean(parameters.text(), &rules) {
-        function.parameters = Some(Json(cleaned.into()));
+        note_lost("tools", &cleaned, losses);
+        function.parameters = Some(Json(cleaned.text.into()));
     }
     if function.strict == Some(true)
         && !function.parameters.as_ref().is_none_or(|json| schema::is_strict(json.text()))
     {
         function.strict = Some(false);
         losses.member(Severity::Setting, "tools.strict", "the schema is not closed enough for it");
+    }
+}
+
+/// Reports what the schema in a member says no more.
+pub(super) fn note_lost(member: &'static str, cleaned: &Cleaned, losses: &mut Losses) {
+    if !cleaned.lost.is_empty() {
+        let (path, words) = (member_path(losses.dialect(), member), cleaned.lost.join(", "));
+        let why = format!("the target does not know these words of a schema: {words}");
+        losses.add(Severity::Hint, format!("{member}.schema"), path, why);
     }
 }
 

@@ -153,6 +153,7 @@ fn join(turns: &mut Vec<Turn<'_>>, joins: impl Fn(&Turn<'_>) -> bool) {
         match joined.last_mut() {
             Some(last) if last.role == turn.role && joins(last) && joins(&turn) => {
                 last.parts.extend(turn.parts);
+                last.name = last.name.take().or(turn.name);
             }
             _ => joined.push(turn),
         }

@@ -21,6 +21,18 @@ pub(super) fn read<'a>(c: &mut Cursor<'a>) -> Result<Json<'a>, JsonError> {
     Ok(Json(Cow::Owned(String::from_utf8(buffer).unwrap_or_default())))
 }
 
+/// Why [`hints`] are lost.
+pub(super) const HINT_WHY: &str = "JSON Schema has no such word";
+
+/// The words of a schema that [`read`] leaves out and that say something.
+pub(super) fn hints(schema: Raw<'_>) -> impl Iterator<Item = &'static str> {
+    let text = schema.text().as_bytes();
+    let quoted =
+        |word: &str| memchr::memmem::find(text, format!("\"{word}\"").as_bytes()).is_some();
+    let found = ["propertyOrdering", "example"].map(|word| quoted(word).then_some(word));
+    found.into_iter().flatten()
+}
+
 /// What waits until all members are known.
 #[derive(Default)]
 struct Later<'a> {

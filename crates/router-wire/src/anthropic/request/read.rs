@@ -196,7 +196,14 @@ impl<'a> Reading<'a> {
         let mut members = c.object()?;
         while let Some(key) = members.next(c)? {
             match key.as_ref() {
-                "type" => kind = Some(c.string()?),
+                "type" => {
+                    let raw = c.clone().raw()?;
+                    kind = Some(c.string()?);
+                    if kind.as_deref() == Some("between_tools") {
+                        let why = "elsewhere the model decides when it thinks";
+                        self.request.extras.push(Extra::hint("thinking.type".into(), raw, why));
+                    }
+                }
                 "budget_tokens" => budget = c.opt(Cursor::u64)?,
                 "display" => {
                     self.request.reasoning.shown = match c.opt(Cursor::string)?.as_deref() {
@@ -213,7 +220,6 @@ impl<'a> Reading<'a> {
             Some("enabled") => ThinkingForm::Budget(
                 budget.ok_or_else(|| JsonError::new(start + 1, "`budget_tokens` is missing"))?,
             ),
-            // Thinking between tool calls only has no counterpart elsewhere: the model decides.
             Some("adaptive" | "between_tools") => ThinkingForm::Adaptive,
             Some(_) => return Err(JsonError::new(start + 1, "unknown `type` of thinking")),
             None => return Err(JsonError::new(start + 1, "`type` is missing")),

@@ -46,6 +46,12 @@ pub(super) fn read_tool<'a>(c: &mut Cursor<'a>) -> Result<Tool<'a>, JsonError> {
         let mut search = m.search;
         search.cache = function.cache;
         search.extras = function.extras;
+        let said =
+            [("defer_loading", function.defer_loading), ("strict", function.strict == Some(true))];
+        let raw = before.raw()?;
+        for (key, _) in said.into_iter().filter(|(_, said)| *said) {
+            search.extras.push(Extra::hint(key.into(), raw, "means nothing to a search"));
+        }
         return Ok(Tool::WebSearch(Box::new(search)));
     }
     let raw = before.raw()?;
@@ -55,8 +61,6 @@ pub(super) fn read_tool<'a>(c: &mut Cursor<'a>) -> Result<Tool<'a>, JsonError> {
         }
         function.description = Some(what.into());
         function.parameters = Some(Json(Cow::Borrowed(schema)));
-        // Members of the hosted form mean nothing to a plain function.
-        function.extras.clear();
     };
     let mut stands_in = true;
     match kind.as_ref() {

@@ -1,7 +1,7 @@
 use super::*;
 
 fn cleaned(schema: &str, rules: Rules) -> String {
-    clean(schema, &rules).unwrap_or_else(|| schema.to_owned())
+    clean(schema, &rules).map_or_else(|| schema.to_owned(), |cleaned| cleaned.text)
 }
 
 #[test]
@@ -40,6 +40,17 @@ fn structured_outputs_of_anthropic_get_closed_objects_without_limits() {
     assert_eq!(
         cleaned(schema, Rules::for_answers(Dialect::Anthropic)),
         r#"{"type":"object","properties":{"n":{"type":"integer"},"o":{"type":"object","additionalProperties":false}},"anyOf":[{"properties":{},"additionalProperties":false}],"additionalProperties":false}"#
+    );
+}
+
+#[test]
+fn what_is_taken_out_and_says_something_is_named() {
+    let schema = r#"{"$schema":"x","type":"object","properties":{"a":{"type":"string","format":"uri"},"b":{"type":"integer","minimum":1,"format":"uri"},"c":{"pattern":"(?i)a"}},"additionalProperties":{}}"#;
+    let lost = |rules: Rules| clean(schema, &rules).map(|cleaned| cleaned.lost);
+    assert_eq!(lost(Rules::default()), Some(vec!["format", "pattern"]));
+    assert_eq!(
+        lost(Rules::for_answers(Dialect::Anthropic)),
+        Some(vec!["format", "minimum", "pattern", "additionalProperties"])
     );
 }
 

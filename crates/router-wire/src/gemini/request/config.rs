@@ -33,6 +33,11 @@ pub(super) fn read<'a>(r: &mut Reading<'a>, c: &mut Cursor<'a>) -> Result<(), Js
             "thinkingConfig" => thinking(r, c)?,
             "responseSchema" => {
                 if !c.null()? {
+                    let raw = c.clone().raw()?;
+                    for word in schema::hints(raw) {
+                        let path = format!("generationConfig.responseSchema.{word}");
+                        r.hint(&mut raw.cursor(), path, schema::HINT_WHY)?;
+                    }
                     r.schema = Some(schema::read(c)?);
                 }
             }

@@ -63,6 +63,10 @@ fn function<'a>(c: &mut Cursor<'a>) -> Result<Function<'a>, JsonError> {
             "description" => function.description = c.opt(Cursor::str)?,
             "parameters" => {
                 if !c.null()? {
+                    let raw = c.clone().raw()?;
+                    function.extras.extend(schema::hints(raw).map(|word| {
+                        Extra::hint(format!("parameters.{word}").into(), raw, schema::HINT_WHY)
+                    }));
                     function.parameters = Some(schema::read(c)?);
                 }
             }

@@ -11,7 +11,7 @@
 
 use std::borrow::Cow;
 
-use crate::canonical::{Fallback, Function, Json, Opaque};
+use crate::canonical::{Extra, Fallback, Function, Json, Opaque};
 use crate::json::{Cursor, JsonError, Kind, Object, Raw, Str};
 
 const PATCH_SCHEMA: &str = r#"{"type":"object","properties":{"type":{"type":"string","enum":["create_file","update_file","delete_file"],"description":"What to do with the file."},"path":{"type":"string","description":"Path of the file."},"diff":{"type":"string","description":"The change in V4A diff form; not for delete_file."}},"required":["type","path"]}"#;
@@ -20,8 +20,8 @@ const SHELL_SCHEMA: &str = r#"{"type":"object","properties":{"commands":{"type":
 
 const LOCAL_SHELL_SCHEMA: &str = r#"{"type":"object","properties":{"command":{"type":"array","items":{"type":"string"},"description":"The program and its arguments."},"env":{"type":"object","additionalProperties":{"type":"string"},"description":"Environment variables to set."},"timeout_ms":{"type":"integer","description":"Longest time to wait, in milliseconds."},"user":{"type":"string","description":"User to run as."},"working_directory":{"type":"string","description":"Directory to run in."}},"required":["command"]}"#;
 
-/// What becomes of a tool that the vendor defines.
-pub(super) fn tool_fallback(kind: &str) -> Fallback<'static> {
+/// What becomes of a tool that the vendor defines; `extras` is what it has besides.
+pub(super) fn tool_fallback<'a>(kind: &str, extras: Vec<Extra<'a>>) -> Fallback<'a> {
     let (name, what, schema) = match kind {
         "apply_patch" => ("apply_patch", "Creates, changes or deletes a file.", PATCH_SCHEMA),
         "shell" => ("shell", "Runs shell commands.", SHELL_SCHEMA),
@@ -43,6 +43,7 @@ pub(super) fn tool_fallback(kind: &str) -> Fallback<'static> {
     let mut function = Function::new(Str::plain(name));
     function.description = Some(Str::plain(what));
     function.parameters = Some(Json(Cow::Borrowed(schema)));
+    function.extras = extras;
     Fallback::Function(Box::new(function))
 }
 

@@ -6,8 +6,8 @@ use super::hosted;
 use super::parts;
 use super::read::Reading;
 use crate::canonical::{
-    Content, Fallback, Foreign, Image, Media, Origin, Part, Role, TOOL_ERROR_PREFIX, Thinking,
-    ToolCall, ToolInput, ToolResult, Turn, envelope,
+    Content, Extra, Fallback, Foreign, Image, Media, Origin, Part, Role, TOOL_ERROR_PREFIX,
+    Thinking, ToolCall, ToolInput, ToolResult, Turn, envelope,
 };
 use crate::dialect::Dialect;
 use crate::json::{Cursor, JsonError, Kind, Raw, Str};
@@ -64,6 +64,7 @@ impl<'a> Reading<'a> {
         let kind = match m.kind.take() {
             Some(kind) => kind,
             None if m.role.is_some() => Cow::Borrowed("message"),
+            None if m.id.is_some() => Cow::Borrowed("item_reference"),
             None => return Err(JsonError::new(start, "`type` is missing")),
         };
         if self.plain(&kind, &mut m, index, start)? {
@@ -263,6 +264,9 @@ impl<'a> Reading<'a> {
                     Some("webp") => "image/webp",
                     _ => "image/png",
                 };
+                let (path, why) =
+                    (format!("input[{index}]"), "the image is there, not how it was made");
+                self.request.extras.push(Extra::hint(path.into(), raw, why));
                 let media = Media::Base64 { media_type: Str::plain(media_type), data };
                 let image = Content::Image(Image { media, detail: None });
                 self.push(Role::User, Group::Own, Part::new(image, Origin::item(index)));

@@ -58,6 +58,8 @@ struct Members<'a> {
     data: Option<Str<'a>>,
     name: Option<Str<'a>>,
     detail: Option<Detail>,
+    /// Where the detail stands, for content that has none elsewhere.
+    detail_at: Option<Cursor<'a>>,
     audio: Option<Media<'a>>,
 }
 
@@ -82,6 +84,7 @@ fn part<'a>(
             "filename" => m.name = c.opt(Cursor::str)?,
             // What every server does without being told is nothing to carry.
             "detail" => {
+                m.detail_at = Some(c.clone());
                 let named = c.opt(Cursor::string)?;
                 m.detail = named.as_deref().filter(|name| *name != "auto").and_then(detail);
             }
@@ -91,6 +94,12 @@ fn part<'a>(
             "logprobs" => c.skip()?,
             _ => keep.keep(c, origin, &key)?,
         }
+    }
+    if m.kind.as_deref() == Some("input_file")
+        && m.detail.is_some()
+        && let Some(at) = &mut m.detail_at
+    {
+        keep.keep(at, origin, "detail")?;
     }
     let start = before.position() + 1;
     let cache = m.cache;

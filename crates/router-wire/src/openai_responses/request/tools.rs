@@ -28,7 +28,8 @@ struct Members<'a> {
     description: Option<Raw<'a>>,
     parameters: Option<Json<'a>>,
     strict: Option<bool>,
-    defer_loading: bool,
+    /// Whether the tool is to be loaded later, where that is said.
+    deferred: Option<Raw<'a>>,
     format: Option<Raw<'a>>,
     tools: Option<Raw<'a>>,
     /// Where a shell runs.
@@ -74,17 +75,22 @@ impl<'a> Reading<'a> {
                 parameters: m.parameters,
                 strict: m.strict,
                 cache: None,
-                defer_loading: m.defer_loading,
+                defer_loading: m.deferred.is_some(),
                 extras: m.extras,
             })),
-            "custom" => Tool::Custom(Box::new(CustomTool {
-                name: m.name.ok_or_else(|| missing("`name` is missing"))?,
-                namespace: namespace.cloned(),
-                description: text(m.description)?,
-                format: m.format.map_or(Ok(CustomFormat::Text), custom_format)?,
-                cache: None,
-                extras: m.extras,
-            })),
+            "custom" => {
+                m.extras.extend(m.deferred.map(|raw| {
+                    Extra::hint("defer_loading".into(), raw, "all tools are sent up front")
+                }));
+                Tool::Custom(Box::new(CustomTool {
+                    name: m.name.ok_or_else(|| missing("`name` is missing"))?,
+                    namespace: namespace.cloned(),
+                    description: text(m.description)?,
+                    format: m.format.map_or(Ok(CustomFormat::Text), custom_format)?,
+                    cache: None,
+                    extras: m.extras,
+                }))
+            }
             "namespace" if namespace.is_none() => return self.namespace(m, at, start),
             kind if kind.starts_with("web_search") => {
                 m.search.extras = m.extras;
@@ -94,7 +100,7 @@ impl<'a> Reading<'a> {
                 let raw = before.raw()?;
                 let here = matches!(m.environment.as_deref(), None | Some("local"));
                 let fallback = if here {
-                    hosted::tool_fallback(&kind)
+                    hosted::tool_fallback(&kind, m.extras)
                 } else {
                     Fallback::Refuse("OpenAI runs this shell, no other vendor has it")
                 };
@@ -165,10 +171,13 @@ fn member<'a>(m: &mut Members<'a>, c: &mut Cursor<'a>, key: Cow<'a, str>) -> Res
             _ => return Err(c.error("a tool's parameters must be an object")),
         },
         "strict" => m.strict = c.opt(Cursor::bool)?,
-        "defer_loading" => m.defer_loading = c.opt(Cursor::bool)?.unwrap_or(false),
+        "defer_loading" => {
+            let raw = c.clone().raw()?;
+            m.deferred = c.opt(Cursor::bool)?.unwrap_or(false).then_some(raw);
+        }
         "format" => m.format = c.opt(Cursor::raw)?,
         "tools" => m.tools = c.opt(Cursor::raw)?,
-        "environment" => m.environment = environment(c)?,
+        "environment" => environment(m, c)?,
         "filters" => filters(m, c)?,
         "user_location" => m.search.user_location = c.opt(Cursor::raw)?.map(Json::from),
         "search_context_size" => m.search.context_size = c.opt(Cursor::str)?,
@@ -192,20 +201,20 @@ fn member<'a>(m: &mut Members<'a>, c: &mut Cursor<'a>, key: Cow<'a, str>) -> Res
 }
 
 /// The type of a shell's environment: `local`, or a container at the vendor.
-fn environment<'a>(c: &mut Cursor<'a>) -> Result<Option<Cow<'a, str>>, JsonError> {
+fn environment<'a>(m: &mut Members<'a>, c: &mut Cursor<'a>) -> Result<(), JsonError> {
     if c.kind()? != Kind::Object {
-        c.skip()?;
-        return Ok(None);
+        return c.skip();
     }
-    let mut kind = None;
     let mut members = c.object()?;
     while let Some(key) = members.next(c)? {
-        match key.as_ref() {
-            "type" => kind = c.opt(Cursor::string)?,
-            _ => c.skip()?,
+        if key == "type" {
+            m.environment = c.opt(Cursor::string)?;
+        } else {
+            let (raw, why) = (c.raw()?, "a function is told nothing of where it runs");
+            m.extras.push(Extra::hint(format!("environment.{key}").into(), raw, why));
         }
     }
-    Ok(kind)
+    Ok(())
 }
 
 fn filters<'a>(m: &mut Members<'a>, c: &mut Cursor<'a>) -> Result<(), JsonError> {

@@ -116,7 +116,7 @@ fn write_turns(
     Ok(())
 }
 
-/// Whether the turn says all it says as `instructions`: text without cache marks.
+/// Whether the turn says all it says as `instructions`: text without cache marks and citations.
 fn is_plain(turn: &Turn<'_>) -> bool {
     turn.name.is_none()
         && turn.parts.iter().all(|part| part.cache.is_none() && text_of(part).is_some())
@@ -124,7 +124,7 @@ fn is_plain(turn: &Turn<'_>) -> bool {
 
 const fn text_of<'p, 'a>(part: &'p Part<'a>) -> Option<&'p Str<'a>> {
     match &part.content {
-        Content::Text { text, .. } => Some(text),
+        Content::Text { text, citations } if citations.is_empty() => Some(text),
         _ => None,
     }
 }

@@ -195,14 +195,17 @@ impl<'t> Items<'t> {
         let origin = part.origin;
         let mark = mark.map(|mark| self.ttl_of(mark));
         match &part.content {
-            Content::Text { text, citations } if side == Side::Output => {
+            Content::Text { text, citations } => {
                 if !citations.is_empty() {
                     losses.add_at(Severity::Hint, "citations", origin, "derived from the sources");
                 }
-                output_text(list, text);
-                no_mark(part.cache, origin, losses);
+                if side == Side::Output {
+                    output_text(list, text);
+                    no_mark(part.cache, origin, losses);
+                } else {
+                    input_text(list, text, mark);
+                }
             }
-            Content::Text { text, citations: _ } => input_text(list, text, mark),
             Content::Refusal(text) => {
                 let mut object = list.object();
                 object.text("type", "refusal").str("refusal", text);

@@ -23,7 +23,10 @@ pub(super) fn as_text<'a>(
             Some(text.clone())
         }
         Content::Refusal(text) => Some(text.clone()),
-        Content::SearchResult(result) => Some(search_result(result, losses)?.into()),
+        Content::SearchResult(result) => {
+            note_citations(result.citations, origin, losses);
+            Some(search_result(result, losses)?.into())
+        }
         Content::Document(document) => document_text(document, origin, losses)?.map(Str::from),
         Content::Image(_) | Content::Audio(_) => None,
         Content::Foreign(foreign) => {
@@ -186,6 +189,10 @@ fn document_text(
                     let why = "a file made of parts must be text on Chat";
                     return Err(losses.refuse_at(origin, why));
                 };
+                if part.cache.is_some() {
+                    let why = "a file's parts are one text on Chat";
+                    losses.member(Severity::Hint, "cache_control", why);
+                }
                 if !std::mem::take(&mut first) {
                     text.push_str("\n\n");
                 }
@@ -205,7 +212,6 @@ fn document_text(
 }
 
 fn search_result(result: &SearchResult<'_>, losses: &mut Losses) -> Result<String, Refusal> {
-    // Whether the answer is to cite it makes no difference where nothing can be cited.
     let SearchResult { source, title, content, citations: _ } = result;
     let mut text = String::new();
     title.decode_into(&mut text);
