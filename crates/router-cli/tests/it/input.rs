@@ -116,7 +116,7 @@ fn every_documented_check_of_fallbacks_and_aliases_is_made() {
     alias(&["--alias-id=new", "--targets=one/smal"], &["`one/small`"]);
     alias(&["--alias-id=new", "--targets=[1]"], &["not a target"]);
     alias(&["--alias-id=new", "--targets=[{"], &["line 1"]);
-    alias(&["--alias-id=fast", "--targets=fast"], &["cycle"]);
+    alias(&["--alias-id=fast", "--targets=fast"], &["circle"]);
     alias(&["--alias-id=fast", "--strategy=round-robbin"], &["`round-robin`"]);
     alias(&["--alias-id=fast", "--alias-metadata={x}"], &["--alias-metadata", "column"]);
 }

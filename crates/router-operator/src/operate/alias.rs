@@ -1,6 +1,7 @@
 //! Aliases: names clients use that stand for several targets.
 
 use router_config::edit::Document;
+use router_config::schema::File;
 use router_config::{nearest, parse};
 use serde_json::{Map, Value};
 
@@ -64,6 +65,7 @@ pub fn put(document: &mut Document, id: &str, fields: &Fields) -> Result<Done, F
         members.insert("metadata".to_owned(), metadata.clone().into());
     }
     document.put_alias(id, &members)?;
+    check_circle(document, id)?;
     let verb = if is_new { "added" } else { "changed" };
     Ok(Done::new(format!("alias `{id}` {verb}")).fact("alias", id).fact("added", is_new))
 }
@@ -81,6 +83,34 @@ pub fn rename(document: &mut Document, id: &str, to: &str) -> Result<Done, Failu
 pub fn remove(document: &mut Document, id: &str, cascade: bool) -> Result<Done, Failure> {
     let done = Done::new(format!("alias `{id}` removed")).fact("alias", id);
     remove_with(document, cascade, done, |document, on| document.remove_alias(id, on))
+}
+
+/// Refuses targets that lead back to the alias.
+fn check_circle(document: &Document, id: &str) -> Result<(), Failure> {
+    let file = File::parse(document.text()).map_err(|error| Failure::input(error.to_string()))?;
+    let mut ways = vec![vec![id.to_owned()]];
+    let mut seen = Vec::new();
+    while let Some(way) = ways.pop() {
+        let last = way.last().cloned().unwrap_or_default();
+        let all = file.model_aliases.iter().flat_map(|map| &map.0);
+        for (_, alias) in all.filter(|(own, _)| own.trim() == last) {
+            let tiers = [alias.targets.as_ref(), alias.fallback_targets.as_ref()];
+            let targets = tiers.into_iter().flatten().flat_map(|list| list.iter());
+            for to in targets.filter_map(|target| target.to.as_deref()) {
+                let to = to.strip_prefix("alias:").unwrap_or(to).trim().to_owned();
+                let next: Vec<String> = way.iter().cloned().chain([to.clone()]).collect();
+                if to == id {
+                    let message = format!("a circle of aliases: {}", next.join(" -> "));
+                    return Err(Failure::input(message));
+                }
+                if !seen.contains(&to) {
+                    seen.push(to);
+                    ways.push(next);
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 fn no_targets() -> Failure {

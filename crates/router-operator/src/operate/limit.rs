@@ -5,7 +5,7 @@ use router_config::schema::File;
 use router_config::{nearest, parse, slug};
 use serde_json::{Map, Value, json};
 
-use super::Done;
+use super::{Done, known};
 use crate::{Failure, view};
 
 /// Caps of a bucket: the key in config, and other spellings.
@@ -61,6 +61,7 @@ pub fn put(
     }
     let mut bucket = at.and_then(|at| buckets.get(at)?.as_object().cloned()).unwrap_or_default();
     apply(&mut bucket, &id, fields)?;
+    check_models(document, provider, &bucket)?;
     if at.is_none() {
         complete(&bucket)?;
     }
@@ -206,6 +207,23 @@ fn apply(bucket: &mut Map<String, Value>, id: &str, fields: &Fields) -> Result<(
     }
     if let Some(metadata) = &fields.metadata {
         set("metadata", &[], metadata.clone());
+    }
+    Ok(())
+}
+
+/// The models have to be the provider's, or `all` alone.
+fn check_models(
+    document: &Document,
+    provider: &str,
+    bucket: &Map<String, Value>,
+) -> Result<(), Failure> {
+    let models = bucket.get("models").and_then(Value::as_array).map(Vec::as_slice);
+    let models = models.unwrap_or_default();
+    if 1 < models.len() && models.iter().any(|model| model == "all") {
+        return Err(Failure::input("`all` covers every model: name models, or `all` alone"));
+    }
+    for model in models.iter().filter_map(Value::as_str).filter(|model| *model != "all") {
+        known(document, &format!("{provider}/{model}"))?;
     }
     Ok(())
 }
