@@ -41,6 +41,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "router-cli",
         &[
+            "router-client",
             "router-config",
             "router-core",
             "router-demo",
@@ -48,6 +49,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "router-secret",
             "router-server",
             "router-store",
+            "router-wire",
         ],
     ),
     ("router-e2e", &["router-demo"]),

@@ -241,9 +241,8 @@ mod tests {
     #[test]
     fn targets_are_read_with_their_weights() {
         let both = json!([{ "ref": "a/m", "weight": 2 }, "b/n", { "ref": "x", "weight": 0.5 }]);
-        let targets = |text: &str| {
-            targets(text, &|name| ["a/m", "b/n", "x", "o/qwen2.5:7"].contains(&name))
-        };
+        let targets =
+            |text: &str| targets(text, &|name| ["a/m", "b/n", "x", "o/qwen2.5:7"].contains(&name));
         assert_eq!(targets("a/m@2, b/n; x:0.5 b/n").map(Value::from), Ok(both));
         assert_eq!(targets("a/m:latest").map(Value::from), Ok(json!(["a/m:latest"])));
         assert_eq!(targets("a/m@0").map(Value::from), Ok(json!(["a/m@0"])), "not a weight");
@@ -297,7 +296,10 @@ mod tests {
 
     #[test]
     fn models_are_read_from_lists_and_from_logs() {
-        assert_eq!(models("mistral, sonnet gpt-5[openai] @cf/meta/x").found, ["mistral", "sonnet", "gpt-5", "@cf/meta/x"]);
+        assert_eq!(
+            models("mistral, sonnet gpt-5[openai] @cf/meta/x").found,
+            ["mistral", "sonnet", "gpt-5", "@cf/meta/x"]
+        );
         let log = "[discover] start\n[discover] 1/2 gpt-5 on openai @ https://a.com: ok\nmodels=a, b[claude]";
         let read = models(log);
         assert_eq!(read.found, ["gpt-5", "a", "b"]);

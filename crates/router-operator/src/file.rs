@@ -163,8 +163,7 @@ impl<'a> ConfigFile<'a> {
     fn lock(&self) -> Result<lock::Lock, Failure> {
         lock::take(&self.target).map_err(|error| match error {
             lock::LockError::Held(holder) => {
-                let message =
-                    format!("{} is being edited by {holder}", self.path.display());
+                let message = format!("{} is being edited by {holder}", self.path.display());
                 Failure::failed(message).hint("try again when it has finished")
             }
             lock::LockError::Io(error) => self.cannot("write", &error),

@@ -96,9 +96,11 @@ impl Imported {
             aliases.push(id);
         }
         self.apply_settings(document)?;
-        let message = format!("{} provider(s) and {} alias(es) taken over", providers.len(), aliases.len());
+        let message =
+            format!("{} provider(s) and {} alias(es) taken over", providers.len(), aliases.len());
         let mut done = Done { message, ..Done::default() };
-        done.notes = self.left.iter().map(|left| format!("left out {}: {}", left.path, left.why)).collect();
+        done.notes =
+            self.left.iter().map(|left| format!("left out {}: {}", left.path, left.why)).collect();
         let left = self.left.iter().map(|left| json!({ "path": left.path, "why": left.why }));
         done.result = [
             ("providers".to_owned(), providers.into()),
@@ -113,7 +115,8 @@ impl Imported {
     fn apply_settings(&mut self, document: &mut Document) -> Result<(), Failure> {
         let file = router_config::schema::File::parse(document.text())
             .map_err(|error| Failure::input(error.to_string()))?;
-        let is_set = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
+        let is_set =
+            |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
         if let Some(key) = self.master_key.take() {
             if file.master_key.is_some() {
                 self.leave("the client key", "there is a master key already");
@@ -170,11 +173,20 @@ impl Imported {
     }
 
     /// Adds an alias, unless clients could not use its name or it would name itself.
-    fn add_alias(&mut self, path: &str, id: &str, targets: Vec<Value>, more: Map<String, Value>) -> bool {
+    fn add_alias(
+        &mut self,
+        path: &str,
+        id: &str,
+        targets: Vec<Value>,
+        more: Map<String, Value>,
+    ) -> bool {
         let is_legal = id.starts_with(|c: char| c.is_ascii_alphanumeric())
             && id.chars().all(|c| c.is_ascii_alphanumeric() || "._:-".contains(c));
         if !is_legal {
-            self.leave(path, format!("`{id}` cannot be the name of an alias; clients can use provider/model"));
+            self.leave(
+                path,
+                format!("`{id}` cannot be the name of an alias; clients can use provider/model"),
+            );
             return false;
         }
         let mut alias = Map::new();

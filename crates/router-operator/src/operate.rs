@@ -8,6 +8,7 @@ pub mod alias;
 pub mod key;
 pub mod limit;
 pub mod model;
+pub mod probed;
 pub mod provider;
 mod references;
 mod strength;
@@ -137,7 +138,9 @@ fn known(document: &Document, name: &str) -> Result<(), Failure> {
 pub fn json_object(flag: &str, text: &str) -> Result<Map<String, Value>, Failure> {
     match json_value(flag, text)? {
         Value::Object(members) => Ok(members),
-        _ => Err(Failure::input(format!("{flag} takes a JSON object, such as {{\"key\": \"value\"}}"))),
+        _ => Err(Failure::input(format!(
+            "{flag} takes a JSON object, such as {{\"key\": \"value\"}}"
+        ))),
     }
 }
 
@@ -158,10 +161,12 @@ pub fn json_value(flag: &str, text: &str) -> Result<Value, Failure> {
 
 /// Splits `provider/model`.
 pub fn provider_and_model(text: &str) -> Result<(&str, &str), Failure> {
-    text.split_once('/').filter(|(provider, model)| !provider.is_empty() && !model.is_empty()).ok_or_else(|| {
-        Failure::input(format!("`{text}` is not a model of a provider"))
-            .hint("write it as provider/model, such as openai/gpt-5")
-    })
+    text.split_once('/')
+        .filter(|(provider, model)| !provider.is_empty() && !model.is_empty())
+        .ok_or_else(|| {
+            Failure::input(format!("`{text}` is not a model of a provider"))
+                .hint("write it as provider/model, such as openai/gpt-5")
+        })
 }
 
 /// The format of config for a word that people use for it.

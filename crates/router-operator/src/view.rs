@@ -2,7 +2,9 @@
 //!
 //! Things that are turned off are shown, and so is a config with errors.
 
-use router_config::schema::{Alias, Bucket, File, List, Model, OrText, Provider, Target, Texts, Url};
+use router_config::schema::{
+    Alias, Bucket, File, List, Model, OrText, Provider, Target, Texts, Url,
+};
 use router_config::{parse, slug};
 use serde_json::{Map, Value, json};
 
@@ -135,7 +137,8 @@ fn model(written: &Model) -> Value {
 pub(crate) fn bucket(written: &Bucket) -> Value {
     let name = text(written.name.as_ref());
     let window = written.window.as_ref();
-    let unit = window.and_then(|window| window.unit.clone()).or_else(|| written.window_unit.clone());
+    let unit =
+        window.and_then(|window| window.unit.clone()).or_else(|| written.window_unit.clone());
     let size = window.and_then(|window| window.size).or(written.window_size);
     let window = unit.map(|unit| match (parse::window(&unit), size) {
         (Ok(_), Some(size)) => json!({ "unit": unit, "size": size }),

@@ -63,7 +63,11 @@ pub(crate) fn fields(flags: &AliasFlags) -> Result<alias::Fields, Failure> {
     Ok(alias::Fields {
         strategy: flags.strategy.clone().filter(|text| !text.trim().is_empty()),
         targets: flags.targets.clone(),
-        fallback_targets: if cleared { Some(String::new()) } else { flags.fallback_targets.clone() },
+        fallback_targets: if cleared {
+            Some(String::new())
+        } else {
+            flags.fallback_targets.clone()
+        },
         metadata: metadata
             .map(|text| operate::json_object("--alias-metadata", text))
             .transpose()?,

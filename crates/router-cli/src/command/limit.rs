@@ -14,9 +14,7 @@ pub(crate) fn run(cx: &Cx, command: LimitCommand) -> Result<Outcome, Failure> {
     match command {
         LimitCommand::Add(flags) => {
             let fields = fields(&flags.fields, flags.id.clone(), None);
-            apply(cx, flags.edit, |document| {
-                limit::put(document, &flags.provider, &fields, false)
-            })
+            apply(cx, flags.edit, |document| limit::put(document, &flags.provider, &fields, false))
         }
         LimitCommand::List { provider } => {
             let limits = limit::list(&file(cx)?, provider.as_deref());

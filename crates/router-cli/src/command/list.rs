@@ -15,8 +15,7 @@ use crate::output::{FAINT, STRONG, WARN, styled};
 pub(crate) fn run(cx: &Cx) -> Result<Outcome, Failure> {
     let path = cx.config_path()?;
     let (document, exists) = document(cx)?;
-    let file =
-        File::parse(document.text()).map_err(|error| Failure::input(error.to_string()))?;
+    let file = File::parse(document.text()).map_err(|error| Failure::input(error.to_string()))?;
     let mut value = view::config(&file);
     let mut text = format!("{}  {}", label("config"), path.display());
     if !exists {
@@ -50,7 +49,8 @@ fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
 }
 
 fn joined(items: &[Value]) -> String {
-    let each = items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned));
+    let each =
+        items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned));
     each.collect::<Vec<_>>().join(", ")
 }
 
@@ -120,7 +120,9 @@ pub(crate) fn bucket(bucket: &Value) -> String {
     let caps = caps.collect::<Vec<_>>().join(", ");
     let window = bucket.get("window").map(|window| {
         let size = window.get("size").map(Value::to_string).unwrap_or_default();
-        format!(" per {} {}", size, text(window, "unit")).replace("  ", " ").replace("per 1 ", "per ")
+        format!(" per {} {}", size, text(window, "unit"))
+            .replace("  ", " ")
+            .replace("per 1 ", "per ")
     });
     let models = joined(list(bucket, "models"));
     let scope = if text(bucket, "scope") == "credential" { ", each credential" } else { "" };

@@ -58,7 +58,9 @@ fn show(cx: &Cx, provider: Option<&str>) -> Result<Outcome, Failure> {
     let view = view::config(&file(cx)?);
     let wanted = provider.map(slug);
     let providers = view.get("providers").and_then(Value::as_array).cloned().unwrap_or_default();
-    let is_wanted = |each: &&Value| wanted.as_deref().is_none_or(|id| each.get("id").is_some_and(|own| own == id));
+    let is_wanted = |each: &&Value| {
+        wanted.as_deref().is_none_or(|id| each.get("id").is_some_and(|own| own == id))
+    };
     let chosen: Vec<&Value> = providers.iter().filter(is_wanted).collect();
     if let (Some(id), true) = (provider, chosen.is_empty()) {
         return Err(super::provider::unknown(&providers, id));
@@ -77,6 +79,10 @@ fn show(cx: &Cx, provider: Option<&str>) -> Result<Outcome, Failure> {
         }
     }
     let lines = models.iter().map(|model| list::model(model, "name"));
-    let text = if models.is_empty() { "no models".to_owned() } else { lines.collect::<Vec<_>>().join("\n") };
+    let text = if models.is_empty() {
+        "no models".to_owned()
+    } else {
+        lines.collect::<Vec<_>>().join("\n")
+    };
     Ok(Outcome::new(text, json!({ "models": models })))
 }

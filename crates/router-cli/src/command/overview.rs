@@ -57,8 +57,7 @@ fn state(text: &str) -> (String, Next) {
             let providers = config.catalog.providers.len();
             let models = config.catalog.models().count();
             let aliases = config.catalog.aliases.len();
-            let counts =
-                format!("{providers} provider(s), {models} model(s), {aliases} alias(es)");
+            let counts = format!("{providers} provider(s), {models} model(s), {aliases} alias(es)");
             (counts, USE)
         }
     }
@@ -66,7 +65,8 @@ fn state(text: &str) -> (String, Next) {
 
 fn text(path: &Path, state: &str, next: Next) -> String {
     let title = format!("llm-router {}", env!("CARGO_PKG_VERSION"));
-    let mut out = format!("{}\nconfig: {}\n        {state}\n", styled(STRONG, title), path.display());
+    let mut out =
+        format!("{}\nconfig: {}\n        {state}\n", styled(STRONG, title), path.display());
     let width = next.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
     for (command, why) in next {
         out.push_str(&format!("\n  {command:width$}  {}", styled(FAINT, why)));

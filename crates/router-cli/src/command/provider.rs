@@ -37,6 +37,9 @@ pub(crate) fn run(cx: &Cx, command: ProviderCommand) -> Result<Outcome, Failure>
             Ok(Outcome::new(list::providers(&json!([shown])), shown))
         }
         ProviderCommand::Presets => known(),
+        ProviderCommand::Probe(flags) => super::probe::run(cx, &flags),
+        ProviderCommand::Test(flags) => super::test::run(cx, &flags),
+        ProviderCommand::Models(flags) => super::models::run(cx, &flags),
         ProviderCommand::Remove(flags) => {
             cx.confirm(&format!("Remove provider `{}` with its models?", flags.id))?;
             apply(cx, flags.cascade.edit, |document| {
@@ -59,11 +62,11 @@ fn add(cx: &Cx, flags: &ProviderAdd) -> Result<Outcome, Failure> {
     let fields = fields(cx, &flags.fields)?;
     let preset = flags.preset.as_deref().map(presets::find).transpose()?;
     let template = preset.as_ref().map(|preset| preset.provider(flags.free_tier)).transpose()?;
-    let preset_id = preset.as_ref().filter(|_| flags.fields.name.is_none()).map(|it| it.id.as_str());
+    let preset_id =
+        preset.as_ref().filter(|_| flags.fields.name.is_none()).map(|it| it.id.as_str());
     let id = flags.id.as_deref().or(preset_id);
     apply(cx, flags.edit, |document| {
-        let done =
-            provider::put(document, id, &fields, Expect::New, &template.unwrap_or_default());
+        let done = provider::put(document, id, &fields, Expect::New, &template.unwrap_or_default());
         done.map_err(|failure| match &preset {
             Some(preset) => preset.explain(failure),
             None => failure,

@@ -28,14 +28,18 @@ pub(crate) fn run(cx: &Cx, flags: &Start) -> Result<Outcome, Failure> {
 
 async fn serve(cx: &Cx, flags: &Start) -> Result<Outcome, Failure> {
     // Registered before anything is announced, so that no signal meets the default action.
-    let mut signals = Signals::new().map_err(|error| Failure::failed(format!("no signals: {error}")))?;
+    let mut signals =
+        Signals::new().map_err(|error| Failure::failed(format!("no signals: {error}")))?;
     let demo = if flags.demo { Some(start_demo().await?) } else { None };
     let source = match &demo {
         Some(demo) => Source::Text(router_demo::demo_config_json(&demo.url(), DEMO_KEY)),
         None => Source::File(cx.config_path()?),
     };
     let source_name = match &source {
-        Source::File(path) => path.display().to_string(),
+        Source::File(path) => {
+            super::validate::warn_if_exposed(path);
+            path.display().to_string()
+        }
         Source::Text(_) => "built-in demo, nothing leaves this machine".to_owned(),
     };
     let options = Options {
@@ -210,7 +214,6 @@ fn in_use(message: String, address: SocketAddr, error: &io::Error, setting: &str
         address.port()
     ))
 }
-
 
 fn log_to_stderr(flags: &Start) -> Result<(), Failure> {
     use tracing_subscriber::EnvFilter;

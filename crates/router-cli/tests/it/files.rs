@@ -69,14 +69,16 @@ fn a_full_disk_leaves_the_config_as_it_was() {
     assert_eq!(output.status.code(), Some(1), "{err}");
     assert!(err.contains("cannot write") && err.contains("as it was"), "{err}");
     assert_eq!(home.text(), large);
-    let names: Vec<_> = fs::read_dir(home.folder()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let names: Vec<_> =
+        fs::read_dir(home.folder()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(names.len(), 2, "the file and its history: {names:?}");
 }
 
 #[test]
 fn a_read_only_home_is_told() {
     let home = Home::new();
-    let is_root = fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0);
+    let is_root =
+        fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0);
     if is_root {
         std::os::unix::fs::chown(home.path(), Some(NOBODY), None).unwrap();
         std::os::unix::fs::chown(home.folder(), Some(NOBODY), None).unwrap();

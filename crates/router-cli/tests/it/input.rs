@@ -23,25 +23,52 @@ fn operation<'a>(name: &'a str, flags: &[&'a str]) -> Vec<&'a str> {
 
 #[test]
 fn every_documented_check_of_a_provider_is_made() {
-    let upsert = |flags: &[&str], parts: &[&str]| refused(&operation("upsert-provider", flags), 2, parts);
+    let upsert =
+        |flags: &[&str], parts: &[&str]| refused(&operation("upsert-provider", flags), 2, parts);
     let new = ["--provider-id=new", "--api-key=env:K", "--models=m", "--skip-probe"];
     upsert(&["--provider-id=new", "--skip-probe"], &["an address", "a credential", "models"]);
-    upsert(&[&new[..], &["--endpoints=https://x.example", "--headers={\"a\": }"]].concat(), &["--headers", "line 1, column"]);
-    upsert(&[&new[..], &["--endpoints=https://x.example", "--headers=[1]"]].concat(), &["JSON object"]);
+    upsert(
+        &[&new[..], &["--endpoints=https://x.example", "--headers={\"a\": }"]].concat(),
+        &["--headers", "line 1, column"],
+    );
+    upsert(
+        &[&new[..], &["--endpoints=https://x.example", "--headers=[1]"]].concat(),
+        &["JSON object"],
+    );
     upsert(&[&new[..], &["--endpoints=nonsense"]].concat(), &["`nonsense` is not an address"]);
-    upsert(&[&new[..], &["--base-url=localhost:1234"]].concat(), &["is not an address", "http://localhost"]);
-    upsert(&[&new[..], &["--endpoints=https://a.example https://b.example"]].concat(), &["several addresses"]);
-    upsert(&[&new[..], &["--endpoints=https://x.example", "--format=opnai"]].concat(), &["`opnai`", "`openai`"]);
+    upsert(
+        &[&new[..], &["--base-url=localhost:1234"]].concat(),
+        &["is not an address", "http://localhost"],
+    );
+    upsert(
+        &[&new[..], &["--endpoints=https://a.example https://b.example"]].concat(),
+        &["several addresses"],
+    );
+    upsert(
+        &[&new[..], &["--endpoints=https://x.example", "--format=opnai"]].concat(),
+        &["`opnai`", "`openai`"],
+    );
     upsert(&["--provider-id=a.b", "--name=x", "--skip-probe"], &["`a.b`", "a-b"]);
     upsert(&["--provider-id=!!", "--skip-probe"], &["letters, digits"]);
     upsert(&["--name=!!", "--skip-probe"], &["a name or an id"]);
-    upsert(&[&new[..], &["--name=ONE", "--endpoints=https://x.example"]].concat(), &["`one`", "name"]);
+    upsert(
+        &[&new[..], &["--name=ONE", "--endpoints=https://x.example"]].concat(),
+        &["`one`", "name"],
+    );
     upsert(&["--provider-id=one", "--set-master-key=true", "--skip-probe"], &["--master-key"]);
     upsert(&["--provider-id=one", "--skip-probe=maybe"], &["true or false"]);
     refused(&["provider", "add", "--preset", "gorq"], 2, &["`groq`"]);
     refused(&["provider", "add", "--preset", "groq"], 2, &["GROQ_API_KEY"]);
-    refused(&["provider", "add", "--preset", "azure", "--api-key", "env:K"], 2, &["openai.azure.com", "deployments"]);
-    refused(&["provider", "add", "one", "--no-key", "--base-url", "https://x.example", "--models", "m"], 2, &["already"]);
+    refused(
+        &["provider", "add", "--preset", "azure", "--api-key", "env:K"],
+        2,
+        &["openai.azure.com", "deployments"],
+    );
+    refused(
+        &["provider", "add", "one", "--no-key", "--base-url", "https://x.example", "--models", "m"],
+        2,
+        &["already"],
+    );
     refused(&["provider", "edit", "oen", "--name", "x"], 2, &["`one`"]);
 }
 
@@ -49,15 +76,24 @@ fn every_documented_check_of_a_provider_is_made() {
 fn every_documented_check_of_removals_is_made() {
     refused(&operation("remove-provider", &[]), 2, &["--provider-id"]);
     refused(&operation("remove-provider", &["--provider-id=nobody"]), 2, &["no provider `nobody`"]);
-    refused(&operation("remove-provider", &["--provider-id=two"]), 2, &["modelAliases.fast.targets[1]", "--cascade"]);
+    refused(
+        &operation("remove-provider", &["--provider-id=two"]),
+        2,
+        &["modelAliases.fast.targets[1]", "--cascade"],
+    );
     refused(&operation("remove-model", &["--provider-id=one"]), 2, &["--model"]);
     refused(&operation("remove-model", &["--provider-id=one", "--model=smal"]), 2, &["`small`"]);
-    refused(&operation("remove-model", &["--provider-id=one", "--model=tiny"]), 2, &["one/small", "fast"]);
+    refused(
+        &operation("remove-model", &["--provider-id=one", "--model=tiny"]),
+        2,
+        &["one/small", "fast"],
+    );
     refused(&operation("remove-model-alias", &[]), 2, &["--alias-id"]);
     refused(&operation("remove-model-alias", &["--alias-id=fats"]), 2, &["`fast`"]);
     let home = Home::new();
     home.ok(&operation("remove-model", &["--provider-id=one", "--model=tiny", "--cascade"]));
-    let last = home.run(&operation("remove-model", &["--provider-id=one", "--model=large", "--cascade"]));
+    let last =
+        home.run(&operation("remove-model", &["--provider-id=one", "--model=large", "--cascade"]));
     assert_eq!(last.code, Some(2), "the last model stays");
     assert!(last.err.contains("last model"), "{}", last.err);
 }
@@ -127,14 +163,67 @@ fn what_the_older_program_took_is_still_taken() {
     let home = Home::new();
     // Both spellings, both forms of a value, aliases of operations, flags without a command.
     for line in [
-        &["config", "--op=add-provider", "--providerId=New", "--name", "New", "--baseUrl=https://n.example/v1", "--apiKey=env:K", "--models=mistral sonnet;gpt-5[openai]", "--skipProbe=true"][..],
-        &["--operation=edit-provider", "--provider-id=new", "--claudeBaseUrl=https://n.example/anthropic", "--skip-probe"],
-        &["router", "config", "--operation=set-model-alias", "--aliasId=group", "--strategy=smart", "--aliasTargets=new/mistral@3, two/qwen2.5:7", "--fallbackTargets=two/big"],
-        &["setup", "--operation=upsert-model-alias", "--alias=group", "--clearFallbackTargets=true"],
-        &["config", "--operation=set-model-fallback", "--provider-id=new", "--model=sonnet", "--fallbackModels=one/small"],
-        &["config", "--operation=set-model-fallbacks", "--provider-id=new", "--model=sonnet", "--clearFallbacks"],
-        &["config", "--operation=set-rate-limits", "--provider-id=new", "--bucketName=Per day", "--bucketModels=ALL", "--bucketRequests=5", "--bucketWindow=day:1"],
-        &["config", "--operation=set-provider-rate-limits", "--provider-id=new", "--rateLimits={\"name\": \"b\", \"model\": \"mistral\", \"limit\": 3, \"windowUnit\": \"hour\", \"windowSize\": 2}"],
+        &[
+            "config",
+            "--op=add-provider",
+            "--providerId=New",
+            "--name",
+            "New",
+            "--baseUrl=https://n.example/v1",
+            "--apiKey=env:K",
+            "--models=mistral sonnet;gpt-5[openai]",
+            "--skipProbe=true",
+        ][..],
+        &[
+            "--operation=edit-provider",
+            "--provider-id=new",
+            "--claudeBaseUrl=https://n.example/anthropic",
+            "--skip-probe",
+        ],
+        &[
+            "router",
+            "config",
+            "--operation=set-model-alias",
+            "--aliasId=group",
+            "--strategy=smart",
+            "--aliasTargets=new/mistral@3, two/qwen2.5:7",
+            "--fallbackTargets=two/big",
+        ],
+        &[
+            "setup",
+            "--operation=upsert-model-alias",
+            "--alias=group",
+            "--clearFallbackTargets=true",
+        ],
+        &[
+            "config",
+            "--operation=set-model-fallback",
+            "--provider-id=new",
+            "--model=sonnet",
+            "--fallbackModels=one/small",
+        ],
+        &[
+            "config",
+            "--operation=set-model-fallbacks",
+            "--provider-id=new",
+            "--model=sonnet",
+            "--clearFallbacks",
+        ],
+        &[
+            "config",
+            "--operation=set-rate-limits",
+            "--provider-id=new",
+            "--bucketName=Per day",
+            "--bucketModels=ALL",
+            "--bucketRequests=5",
+            "--bucketWindow=day:1",
+        ],
+        &[
+            "config",
+            "--operation=set-provider-rate-limits",
+            "--provider-id=new",
+            "--rateLimits={\"name\": \"b\", \"model\": \"mistral\", \"limit\": 3, \"windowUnit\": \"hour\", \"windowSize\": 2}",
+        ],
         &["config", "--operation=set-master-key", "--masterKey=env:MASTER"],
         &["config", "--operation=migrate-config", "--targetVersion=2", "--createBackup=false"],
     ] {
@@ -150,11 +239,17 @@ fn what_the_older_program_took_is_still_taken() {
     assert_eq!(new["rateLimits"][1]["window"], serde_json::json!({ "unit": "hour", "size": 2 }));
     let group = &view["aliases"][1];
     assert_eq!(group["strategy"], "auto");
-    assert_eq!(group["targets"], serde_json::json!([{ "ref": "new/mistral", "weight": 3 }, { "ref": "two/qwen2.5:7" }]));
+    assert_eq!(
+        group["targets"],
+        serde_json::json!([{ "ref": "new/mistral", "weight": 3 }, { "ref": "two/qwen2.5:7" }])
+    );
     assert_eq!(group["fallbackTargets"], serde_json::json!([]));
     assert_eq!(view["masterKey"], "env:MASTER");
     let kept = home.text();
-    assert!(kept.contains("kept although unknown") && kept.contains("operator's own note"), "{kept}");
+    assert!(
+        kept.contains("kept although unknown") && kept.contains("operator's own note"),
+        "{kept}"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::common::Home;
 
-fn check(schema: &str, document: &Value, what: &dyn std::fmt::Debug) {
+pub(crate) fn check(schema: &str, document: &Value, what: &dyn std::fmt::Debug) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schema/cli").join(schema);
     let schema: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
@@ -38,7 +38,18 @@ fn every_command_answers_in_its_documented_shape() {
         &["alias", "edit", "fast", "--strategy", "auto"],
         &["alias", "rename", "fast", "quick"],
         &["alias", "remove", "fast"],
-        &["limit", "add", "two", "hourly", "--requests", "5", "--window", "1h", "--bucket-models", "all"],
+        &[
+            "limit",
+            "add",
+            "two",
+            "hourly",
+            "--requests",
+            "5",
+            "--window",
+            "1h",
+            "--bucket-models",
+            "all",
+        ],
         &["limit", "remove", "one", "daily"],
         &["key", "set", "env:MASTER"],
         &["key", "generate"],
@@ -46,7 +57,12 @@ fn every_command_answers_in_its_documented_shape() {
         &["default", "set", "fast"],
         &["default", "clear"],
         &["config", "migrate"],
-        &["config", "--operation=set-master-key", "--generate-master-key=true", "--master-key-length=60"],
+        &[
+            "config",
+            "--operation=set-master-key",
+            "--generate-master-key=true",
+            "--master-key-length=60",
+        ],
         &["config", "--operation=remove-model-alias", "--alias-id=fast"],
     ];
     for edit in edits {
@@ -68,7 +84,17 @@ fn every_command_answers_in_its_documented_shape() {
 #[test]
 fn every_answer_has_its_documented_shape() {
     let home = Home::new();
-    home.ok(&["limit", "add", "two", "--bucket-name", "At once", "--concurrent", "2", "--bucket-models", "big"]);
+    home.ok(&[
+        "limit",
+        "add",
+        "two",
+        "--bucket-name",
+        "At once",
+        "--concurrent",
+        "2",
+        "--bucket-models",
+        "big",
+    ]);
     for (command, schema) in [
         (&["list"][..], "list.json"),
         (&["config", "show"], "list.json"),

@@ -79,10 +79,7 @@ fn versions(target: &Path, direction: Direction) -> io::Result<Vec<(u64, PathBuf
 }
 
 /// The newest version of a direction, and its text.
-pub(super) fn newest(
-    target: &Path,
-    direction: Direction,
-) -> io::Result<Option<(PathBuf, String)>> {
+pub(super) fn newest(target: &Path, direction: Direction) -> io::Result<Option<(PathBuf, String)>> {
     let Some((_, path)) = versions(target, direction)?.pop() else { return Ok(None) };
     let text = fs::read_to_string(&path)?;
     Ok(Some((path, text)))

@@ -44,7 +44,8 @@ pub(super) fn replace(target: &Path, text: &str) -> io::Result<()> {
     };
     fs::create_dir_all(folder)?;
     // Removed when dropped; its mode is 0600 from the start.
-    let mut file = tempfile::Builder::new().prefix(".llm-router-").suffix(".tmp").tempfile_in(folder)?;
+    let mut file =
+        tempfile::Builder::new().prefix(".llm-router-").suffix(".tmp").tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;
     #[cfg(unix)]
     keep_owner(target, file.as_file())?;

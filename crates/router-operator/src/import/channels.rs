@@ -57,8 +57,9 @@ pub(super) fn read(file: &str, types: Types) -> Result<Imported, Failure> {
     let data = value.get("data").unwrap_or(&value);
     let list = data.get("items").unwrap_or(data);
     let Value::Array(channels) = list else {
-        return Err(Failure::input("the file holds no list of channels")
-            .hint("save the answer of GET /api/channel/?p=0&page_size=1000 with an administrator's token"));
+        return Err(Failure::input("the file holds no list of channels").hint(
+            "save the answer of GET /api/channel/?p=0&page_size=1000 with an administrator's token",
+        ));
     };
     let mut out = Imported::default();
     let mut served: BTreeMap<String, Vec<Served>> = BTreeMap::new();
@@ -118,14 +119,24 @@ fn one(
             target: format!("{id}/{upstream}"),
         });
     }
-    for key in ["param_override", "header_override", "status_code_mapping", "system_prompt", "config", "other"] {
+    for key in [
+        "param_override",
+        "header_override",
+        "status_code_mapping",
+        "system_prompt",
+        "config",
+        "other",
+    ] {
         if text(channel.get(key)).is_some_and(|text| text != "{}") {
             out.leave(format!("{path}.{key}"), "there is no such setting");
         }
     }
     let group = text(channel.get("group")).filter(|group| group != "default");
     if let Some(group) = group {
-        out.leave(format!("{path}.group"), format!("clients are not put into groups such as `{group}`"));
+        out.leave(
+            format!("{path}.group"),
+            format!("clients are not put into groups such as `{group}`"),
+        );
     }
     Ok(())
 }
@@ -189,17 +200,25 @@ fn models(names: &[String], mapping: &BTreeMap<String, String>) -> Value {
 /// A name that clients use: the highest priority first, the others when none of those is left.
 fn alias(out: &mut Imported, name: &str, places: Vec<Served>) {
     let top = places.iter().map(|each| each.priority).max().unwrap_or_default();
-    let (first, mut rest): (Vec<_>, Vec<_>) = places.into_iter().partition(|each| each.priority == top);
+    let (first, mut rest): (Vec<_>, Vec<_>) =
+        places.into_iter().partition(|each| each.priority == top);
     rest.sort_by_key(|each| std::cmp::Reverse(each.priority));
     let is_even = first.windows(2).all(|pair| matches!(pair, [a, b] if a.weight == b.weight));
     let target = |each: &Served| {
-        if is_even { json!(each.target) } else { json!({ "ref": each.target, "weight": each.weight }) }
+        if is_even {
+            json!(each.target)
+        } else {
+            json!({ "ref": each.target, "weight": each.weight })
+        }
     };
     let targets = first.iter().map(target).collect();
     let mut more = Map::new();
     more.insert("strategy".to_owned(), if is_even { "auto" } else { "weighted-rr" }.into());
     if !rest.is_empty() {
-        more.insert("fallbackTargets".to_owned(), rest.iter().map(|each| json!(each.target)).collect());
+        more.insert(
+            "fallbackTargets".to_owned(),
+            rest.iter().map(|each| json!(each.target)).collect(),
+        );
     }
     let path = format!("model {}", if slug(name).is_empty() { "?" } else { name });
     out.add_alias(&path, name, targets, more);

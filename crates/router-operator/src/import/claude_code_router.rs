@@ -61,7 +61,10 @@ fn provider(out: &mut Imported, path: &str, entry: &Value) {
         None => put("auth", "none".into()),
     };
     let models = entry.get("models").and_then(Value::as_array).cloned().unwrap_or_default();
-    put("models", models.iter().filter_map(|id| text(Some(id))).map(|id| json!({ "id": id })).collect());
+    put(
+        "models",
+        models.iter().filter_map(|id| text(Some(id))).map(|id| json!({ "id": id })).collect(),
+    );
     out.add(&name, members);
     if let Some(transformer) = entry.get("transformer") {
         transformers(out, path, transformer);
@@ -71,7 +74,14 @@ fn provider(out: &mut Imported, path: &str, entry: &Value) {
 /// Those that only adapt a format are not needed; those that change requests are told.
 fn transformers(out: &mut Imported, path: &str, transformer: &Value) {
     const BUILT_IN: [&str; 9] = [
-        "openrouter", "deepseek", "gemini", "Anthropic", "groq", "cerebras", "openai", "reasoning",
+        "openrouter",
+        "deepseek",
+        "gemini",
+        "Anthropic",
+        "groq",
+        "cerebras",
+        "openai",
+        "reasoning",
         "cleancache",
     ];
     for (key, value) in transformer.as_object().into_iter().flatten() {
@@ -111,7 +121,10 @@ fn scenarios(out: &mut Imported, router: &Map<String, Value>) {
     }
     let known = |key: &str| key == "default" || SCENARIOS.iter().any(|(own, _)| *own == key);
     for key in router.keys().filter(|key| !known(key)) {
-        out.leave(format!("Router.{key}"), "requests are not told apart by it; choose the alias in the client");
+        out.leave(
+            format!("Router.{key}"),
+            "requests are not told apart by it; choose the alias in the client",
+        );
     }
 }
 
@@ -120,9 +133,15 @@ fn target(out: &Imported, written: &Value) -> Option<String> {
     let text = text(Some(written))?;
     let (provider, model) = text.split_once(',')?;
     let (provider, model) = (slug(provider), model.trim());
-    let known = out.providers.iter().find(|each| each.get("id").is_some_and(|id| *id == provider.as_str()))?;
+    let known = out
+        .providers
+        .iter()
+        .find(|each| each.get("id").is_some_and(|id| *id == provider.as_str()))?;
     let models = known.get("models")?.as_array()?;
-    models.iter().any(|each| each.get("id").is_some_and(|id| id == model)).then(|| format!("{provider}/{model}"))
+    models
+        .iter()
+        .any(|each| each.get("id").is_some_and(|id| id == model))
+        .then(|| format!("{provider}/{model}"))
 }
 
 fn other(out: &mut Imported, key: &str, value: &Value) {
@@ -142,7 +161,9 @@ fn other(out: &mut Imported, key: &str, value: &Value) {
         "LOG_LEVEL" => out.settings.push((vec!["telemetry", "logLevel"], written.into())),
         "LOG" | "NON_INTERACTIVE_MODE" => {}
         "PROXY_URL" => out.leave(key, "set HTTPS_PROXY where the router is started"),
-        "CUSTOM_ROUTER_PATH" => out.leave(key, "JavaScript cannot be taken over; see routing.md for aliases"),
+        "CUSTOM_ROUTER_PATH" => {
+            out.leave(key, "JavaScript cannot be taken over; see routing.md for aliases")
+        }
         _ => out.leave(key, "there is no such setting"),
     }
 }

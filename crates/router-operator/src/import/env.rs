@@ -32,14 +32,20 @@ pub(super) fn read(text: &str) -> Result<Imported, Failure> {
             out.default_model.get_or_insert(format!("{}/{model}", preset.id));
         }
         if !members.contains_key("baseUrl") && !members.contains_key("baseUrlByFormat") {
-            out.leave(env.as_str(), format!("every account of {} has its own address; set {base}", preset.name));
+            out.leave(
+                env.as_str(),
+                format!("every account of {} has its own address; set {base}", preset.name),
+            );
             continue;
         }
         out.add(&preset.id, members);
     }
     for (number, name, _) in &variables {
         if !used.iter().any(|each| each == name) {
-            out.leave(format!("line {number}: {name}"), "not the key, address or model of a known provider");
+            out.leave(
+                format!("line {number}: {name}"),
+                "not the key, address or model of a known provider",
+            );
         }
     }
     if out.providers.is_empty() {

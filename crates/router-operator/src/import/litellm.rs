@@ -77,7 +77,10 @@ fn deployment(out: &mut Imported, path: &str, entry: &Value) -> Result<Option<De
         return Ok(None);
     };
     if written.contains('*') {
-        out.leave(path, "models behind a wildcard have to be named; `llm-router provider models` lists them");
+        out.leave(
+            path,
+            "models behind a wildcard have to be named; `llm-router provider models` lists them",
+        );
         return Ok(None);
     }
     let Some((preset, model)) = known(&written, params) else {
@@ -90,11 +93,21 @@ fn deployment(out: &mut Imported, path: &str, entry: &Value) -> Result<Option<De
     add_model(out, &id, model, entry, params);
     for key in params.keys() {
         const KNOWN: [&str; 9] = [
-            "model", "api_key", "api_base", "base_url", "rpm", "tpm", "weight", "custom_llm_provider",
+            "model",
+            "api_key",
+            "api_base",
+            "base_url",
+            "rpm",
+            "tpm",
+            "weight",
+            "custom_llm_provider",
             "api_version",
         ];
         if !KNOWN.contains(&key.as_str()) {
-            out.leave(format!("{path}.litellm_params.{key}"), "requests are sent with what the client says");
+            out.leave(
+                format!("{path}.litellm_params.{key}"),
+                "requests are sent with what the client says",
+            );
         }
     }
     Ok(Some(Deployed { target: format!("{id}/{model}"), weight: params.get("weight").cloned() }))
@@ -102,7 +115,8 @@ fn deployment(out: &mut Imported, path: &str, entry: &Value) -> Result<Option<De
 
 /// The preset and the model's own name.
 fn known<'a>(written: &'a str, params: &Map<String, Value>) -> Option<(&'static str, &'a str)> {
-    let by_prefix = |prefix: &str| PREFIXES.iter().find(|(own, _)| *own == prefix).map(|(_, preset)| *preset);
+    let by_prefix =
+        |prefix: &str| PREFIXES.iter().find(|(own, _)| *own == prefix).map(|(_, preset)| *preset);
     let custom = text(params.get("custom_llm_provider"));
     if let Some(preset) = custom.as_deref().and_then(by_prefix) {
         let own = written.split_once('/').filter(|(prefix, _)| Some(*prefix) == custom.as_deref());
@@ -111,8 +125,18 @@ fn known<'a>(written: &'a str, params: &Map<String, Value>) -> Option<(&'static 
     if let Some((prefix, model)) = written.split_once('/') {
         return by_prefix(prefix).map(|preset| (preset, model));
     }
-    let families = [("gpt", "openai"), ("o1", "openai"), ("o3", "openai"), ("o4", "openai"), ("claude", "anthropic"), ("gemini", "gemini")];
-    families.iter().find(|(start, _)| written.starts_with(start)).map(|(_, preset)| (*preset, written))
+    let families = [
+        ("gpt", "openai"),
+        ("o1", "openai"),
+        ("o3", "openai"),
+        ("o4", "openai"),
+        ("claude", "anthropic"),
+        ("gemini", "gemini"),
+    ];
+    families
+        .iter()
+        .find(|(start, _)| written.starts_with(start))
+        .map(|(_, preset)| (*preset, written))
 }
 
 /// The provider of a deployment: the one with the same address and key, or a new one.
@@ -139,7 +163,10 @@ fn provider(
     match text(params.get("api_key")) {
         Some(key) => {
             members.insert("apiKey".to_owned(), secret(&key).into());
-            members.remove("auth").filter(|auth| *auth != "none").map(|auth| members.insert("auth".to_owned(), auth));
+            members
+                .remove("auth")
+                .filter(|auth| *auth != "none")
+                .map(|auth| members.insert("auth".to_owned(), auth));
         }
         None if !members.contains_key("auth") || preset == "azure" => {
             let usual = crate::presets::find(preset)?.key_env;
@@ -148,7 +175,9 @@ fn provider(
         None => {}
     }
     let same = |each: &&Map<String, Value>| {
-        ["baseUrl", "baseUrlByFormat", "apiKey", "format"].iter().all(|key| each.get(*key) == members.get(*key))
+        ["baseUrl", "baseUrlByFormat", "apiKey", "format"]
+            .iter()
+            .all(|key| each.get(*key) == members.get(*key))
     };
     if let Some(id) = out.providers.iter().find(same).and_then(|each| text(each.get("id"))) {
         return Ok(Some(id));
@@ -156,7 +185,13 @@ fn provider(
     Ok(Some(out.add(preset, members)))
 }
 
-fn add_model(out: &mut Imported, id: &str, model: &str, entry: &Value, params: &Map<String, Value>) {
+fn add_model(
+    out: &mut Imported,
+    id: &str,
+    model: &str,
+    entry: &Value,
+    params: &Map<String, Value>,
+) {
     let is_it = |each: &&mut Map<String, Value>| each.get("id").is_some_and(|own| own == id);
     let Some(provider) = out.providers.iter_mut().find(is_it) else { return };
     let info = entry.get("model_info");
@@ -166,10 +201,16 @@ fn add_model(out: &mut Imported, id: &str, model: &str, entry: &Value, params: &
     if let Some(tokens) = fact("max_input_tokens").and_then(Value::as_u64) {
         members.insert("contextWindow".to_owned(), tokens.into());
     }
-    let prices = [("input", "input_cost_per_token"), ("output", "output_cost_per_token"), ("cacheRead", "cache_read_input_token_cost")];
+    let prices = [
+        ("input", "input_cost_per_token"),
+        ("output", "output_cost_per_token"),
+        ("cacheRead", "cache_read_input_token_cost"),
+    ];
     let cost: Map<String, Value> = prices
         .iter()
-        .filter_map(|(ours, theirs)| Some(((*ours).to_owned(), json!(fact(theirs)?.as_f64()? * 1e6))))
+        .filter_map(|(ours, theirs)| {
+            Some(((*ours).to_owned(), json!(fact(theirs)?.as_f64()? * 1e6)))
+        })
         .collect();
     if !cost.is_empty() {
         members.insert("cost".to_owned(), cost.into());

@@ -11,8 +11,8 @@ use crate::Failure;
 pub(super) fn read(text: &str) -> Result<Imported, Failure> {
     let mut document = Document::parse(text)?;
     document.migrate()?;
-    let Value::Object(mut members) = parse::json(document.text())
-        .map_err(|error| Failure::input(error.to_string()))?
+    let Value::Object(mut members) =
+        parse::json(document.text()).map_err(|error| Failure::input(error.to_string()))?
     else {
         return Err(Failure::input("the file is not a config"));
     };

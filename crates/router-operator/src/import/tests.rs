@@ -20,14 +20,18 @@ fn at<'a>(config: &'a Value, pointer: &str) -> &'a Value {
 #[test]
 fn a_litellm_config_becomes_providers_aliases_and_buckets() {
     let (config, left) = check(Origin::Litellm, include_str!("fixtures/litellm.yaml"));
-    let ids: Vec<_> = at(&config, "/providers").as_array().unwrap().iter().map(|p| &p["id"]).collect();
+    let ids: Vec<_> =
+        at(&config, "/providers").as_array().unwrap().iter().map(|p| &p["id"]).collect();
     assert_eq!(ids, ["azure", "azure-2", "anthropic", "ollama", "groq"]);
     assert_eq!(at(&config, "/providers/0/apiKey"), "env:AZURE_API_KEY_EU");
     assert_eq!(at(&config, "/providers/0/auth/headerName"), "api-key");
     assert_eq!(at(&config, "/providers/1/rateLimits/1/tokens"), 1000);
     assert_eq!(at(&config, "/providers/2/models/0/contextWindow"), 200_000);
     assert_eq!(at(&config, "/providers/2/models/0/cost/output"), 15.0);
-    assert_eq!(at(&config, "/modelAliases/gpt-4o/targets"), &json!(["azure/gpt-4o-eu", "azure-2/gpt-4o-ca"]));
+    assert_eq!(
+        at(&config, "/modelAliases/gpt-4o/targets"),
+        &json!(["azure/gpt-4o-eu", "azure-2/gpt-4o-ca"])
+    );
     assert_eq!(at(&config, "/modelAliases/gpt-4o/strategy"), "quota-aware-weighted-rr");
     assert_eq!(at(&config, "/modelAliases/gpt-4o/fallbackTargets"), &json!(["claude"]));
     assert_eq!(at(&config, "/modelAliases/gpt-4/targets"), &json!(["gpt-4o"]));
@@ -55,10 +59,19 @@ fn a_claude_code_router_config_becomes_providers_and_an_alias_for_each_scenario(
     assert_eq!(at(&config, "/providers/1/id"), "deep-seek");
     assert_eq!(at(&config, "/providers/2/auth"), "none");
     assert_eq!(at(&config, "/providers/3/format"), "gemini");
-    assert_eq!(at(&config, "/providers/3/baseUrl"), "https://generativelanguage.googleapis.com/v1beta");
+    assert_eq!(
+        at(&config, "/providers/3/baseUrl"),
+        "https://generativelanguage.googleapis.com/v1beta"
+    );
     assert_eq!(at(&config, "/defaultModel"), "deep-seek/deepseek-chat");
-    assert_eq!(at(&config, "/modelAliases/background/targets"), &json!(["ollama/qwen2.5-coder:latest"]));
-    assert_eq!(at(&config, "/modelAliases/think/fallbackTargets"), &json!(["deep-seek/deepseek-chat"]));
+    assert_eq!(
+        at(&config, "/modelAliases/background/targets"),
+        &json!(["ollama/qwen2.5-coder:latest"])
+    );
+    assert_eq!(
+        at(&config, "/modelAliases/think/fallbackTargets"),
+        &json!(["deep-seek/deepseek-chat"])
+    );
     assert_eq!(at(&config, "/server/port"), 3456);
     assert_eq!(at(&config, "/routing/timeouts/totalMs"), 600_000);
     for path in [
@@ -81,11 +94,21 @@ fn channels_become_providers_and_models_that_several_have_become_aliases() {
     assert_eq!(at(&config, "/providers/2/enabled"), false);
     let targets = json!([{ "ref": "main/gpt-4o-2024-08-06", "weight": 2 }, { "ref": "proxy/gpt-4o", "weight": 1 }]);
     assert_eq!(at(&config, "/modelAliases/gpt-4o/targets"), &targets);
-    assert_eq!(at(&config, "/modelAliases/gpt-4o/fallbackTargets"), &json!(["groq/openai/gpt-oss-120b"]));
-    assert!(left.contains(&"channel 4 (Baidu)".to_owned()) && left.contains(&"channel 1 (Proxy).group".to_owned()), "{left:?}");
+    assert_eq!(
+        at(&config, "/modelAliases/gpt-4o/fallbackTargets"),
+        &json!(["groq/openai/gpt-oss-120b"])
+    );
+    assert!(
+        left.contains(&"channel 4 (Baidu)".to_owned())
+            && left.contains(&"channel 1 (Proxy).group".to_owned()),
+        "{left:?}"
+    );
 
     let (config, left) = check(Origin::NewApi, include_str!("fixtures/new-api.json"));
-    assert_eq!(at(&config, "/providers/0/baseUrlByFormat/claude"), "https://api.deepseek.com/anthropic");
+    assert_eq!(
+        at(&config, "/providers/0/baseUrlByFormat/claude"),
+        "https://api.deepseek.com/anthropic"
+    );
     assert_eq!(at(&config, "/providers/1/baseUrl"), "https://x.openai.azure.com/openai/v1");
     assert_eq!(left, ["channel 0 (DeepSeek).param_override"]);
 }

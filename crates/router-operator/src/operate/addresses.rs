@@ -29,7 +29,8 @@ pub(super) fn read(fields: &Fields, notes: &mut Vec<String>) -> Result<Addresses
             return Err(not_an_address(text));
         }
         notes.extend(read.ignored.iter().map(|part| format!("not an address, left out: {part}")));
-        common.extend(read.found.into_iter().filter(|url| !common.contains(url)).collect::<Vec<_>>());
+        common
+            .extend(read.found.into_iter().filter(|url| !common.contains(url)).collect::<Vec<_>>());
     }
     match common.as_slice() {
         [] => {}

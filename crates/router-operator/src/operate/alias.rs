@@ -72,7 +72,9 @@ pub fn put(document: &mut Document, id: &str, fields: &Fields) -> Result<Done, F
 pub fn rename(document: &mut Document, id: &str, to: &str) -> Result<Done, Failure> {
     check_id(to)?;
     let changed = document.rename_alias(id, to)?;
-    Ok(Done::new(format!("alias `{id}` is now `{to}`")).fact("alias", to).along("renamed", &changed))
+    Ok(Done::new(format!("alias `{id}` is now `{to}`"))
+        .fact("alias", to)
+        .along("renamed", &changed))
 }
 
 /// Removes an alias; what names it goes too or is a reason to refuse.
@@ -98,7 +100,8 @@ fn check_id(id: &str) -> Result<(), Failure> {
 
 fn strategy(word: &str) -> Result<&'static str, Failure> {
     let wanted = word.trim().to_ascii_lowercase();
-    let is_it = |(name, others): &&(&str, &[&str])| *name == wanted || others.contains(&wanted.as_str());
+    let is_it =
+        |(name, others): &&(&str, &[&str])| *name == wanted || others.contains(&wanted.as_str());
     STRATEGIES.iter().find(is_it).map(|(name, _)| *name).ok_or_else(|| {
         let names = STRATEGIES.map(|(name, _)| name);
         let failure = Failure::input(format!("`{}` is not a strategy", word.trim()));

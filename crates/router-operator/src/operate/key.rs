@@ -33,7 +33,8 @@ pub fn set(document: &mut Document, key: &str) -> Result<Done, Failure> {
     }
     write(document, Some(key))?;
     let shown = mask::secret(key);
-    let done = Done::new(format!("the master key is set: {shown}")).fact("masterKey", shown.as_str());
+    let done =
+        Done::new(format!("the master key is set: {shown}")).fact("masterKey", shown.as_str());
     // What a reference stands for is not known here.
     Ok(match weakness(key).filter(|_| shown != key) {
         None => done,
@@ -82,8 +83,9 @@ pub fn generate(length: usize, prefix: &str) -> Result<String, Failure> {
     let mut key = String::new();
     for _ in 0..DRAWS_MAX {
         let mut bytes = vec![0; random];
-        getrandom::fill(&mut bytes)
-            .map_err(|error| Failure::failed(format!("the system gives no random bytes: {error}")))?;
+        getrandom::fill(&mut bytes).map_err(|error| {
+            Failure::failed(format!("the system gives no random bytes: {error}"))
+        })?;
         let random = bytes.iter().filter_map(|byte| ALPHABET.get(usize::from(byte % 64)));
         key = prefix.chars().chain(random.map(|byte| char::from(*byte))).collect();
         if weakness(&key).is_none() {

@@ -294,5 +294,6 @@ pub fn list(file: &File, provider: Option<&str>) -> Value {
     let each = providers.into_iter().flatten().filter(|each| {
         wanted.as_ref().is_none_or(|id| each.get("id").and_then(Value::as_str) == Some(id))
     });
-    each.map(|each| json!({ "provider": each.get("id"), "buckets": each.get("rateLimits") })).collect()
+    each.map(|each| json!({ "provider": each.get("id"), "buckets": each.get("rateLimits") }))
+        .collect()
 }

@@ -276,7 +276,8 @@ fn complete(
     }
     let needs_key = !fields.no_key && members.get("auth").is_none_or(|auth| *auth != "none");
     if needs_key && !has("apiKey") && !has("apiKeys") {
-        missing.push("a credential (--api-key env:NAME, --api-key - for standard input, or --no-key)");
+        missing
+            .push("a credential (--api-key env:NAME, --api-key - for standard input, or --no-key)");
     }
     let has_template = template_models.and_then(Value::as_array).is_some_and(|m| !m.is_empty());
     if models.is_none() && !has_template {

@@ -30,9 +30,7 @@ pub(super) fn remove_with(
         other => other?,
     };
     let mut done = done.along("removed", &gone);
-    while let Some(id) =
-        empty_aliases(document).into_iter().find(|id| !empty_before.contains(id))
-    {
+    while let Some(id) = empty_aliases(document).into_iter().find(|id| !empty_before.contains(id)) {
         let gone = document.remove_alias(&id, OnReferences::Remove)?;
         done = done.note(format!("removed alias `{id}`, which had no other target"));
         for reference in gone {

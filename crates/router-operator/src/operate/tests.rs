@@ -29,7 +29,13 @@ fn every_preset_makes_a_valid_provider() {
             }
             let mut document = Document::default();
             let template = preset.provider(free_tier).unwrap();
-            let put = provider::put(&mut document, Some(&preset.id), &fields, provider::Expect::New, &template);
+            let put = provider::put(
+                &mut document,
+                Some(&preset.id),
+                &fields,
+                provider::Expect::New,
+                &template,
+            );
             put.unwrap();
             let loaded = load(document.text(), &MapLookup::default());
             let problems: Vec<_> = loaded
@@ -63,7 +69,11 @@ const TWO: &str = r#"{ "defaultModel": "a/m", "providers": [
 #[test]
 fn an_edited_provider_keeps_all_that_was_not_named() {
     let mut document = document(TWO);
-    let fields = provider::Fields { models: Some("m,o".to_owned()), cascade: true, ..provider::Fields::default() };
+    let fields = provider::Fields {
+        models: Some("m,o".to_owned()),
+        cascade: true,
+        ..provider::Fields::default()
+    };
     provider::put(&mut document, Some("A"), &fields, provider::Expect::Known, &Map::new()).unwrap();
     let text = document.text();
     for kept in ["\"metadata\": { \"x\": 1 }", "\"contextWindow\": 5", "\"rateLimits\"", "\"o\""] {
@@ -85,7 +95,10 @@ fn a_new_address_takes_the_place_of_the_old_ones() {
     };
     put(&mut document, &by_format);
     assert!(document.text().contains("https://a.example\""), "the other address stays");
-    let one = provider::Fields { endpoints: Some("https://b.example/v1".to_owned()), ..provider::Fields::default() };
+    let one = provider::Fields {
+        endpoints: Some("https://b.example/v1".to_owned()),
+        ..provider::Fields::default()
+    };
     put(&mut document, &one);
     assert!(!document.text().contains("a.example"), "{}", document.text());
     check_valid(&document);
@@ -130,9 +143,16 @@ fn a_bucket_named_again_is_the_same_bucket() {
     for requests in [5, 6] {
         limit::put(&mut document, "c", &fields(requests), false).unwrap();
     }
-    let rename = limit::Fields { id: Some("per-hour".to_owned()), rename_to: Some("hourly".to_owned()), ..limit::Fields::default() };
+    let rename = limit::Fields {
+        id: Some("per-hour".to_owned()),
+        rename_to: Some("hourly".to_owned()),
+        ..limit::Fields::default()
+    };
     let done = limit::put(&mut document, "c", &rename, false).unwrap();
-    assert_eq!((&done.result["bucket"], &done.result["bucketCount"]), (&json!("hourly"), &json!(1)));
+    assert_eq!(
+        (&done.result["bucket"], &done.result["bucketCount"]),
+        (&json!("hourly"), &json!(1))
+    );
     assert!(document.text().contains("\"requests\": 6"), "{}", document.text());
     check_valid(&document);
 }
@@ -151,7 +171,8 @@ fn a_provider_turned_off_is_still_there() {
 fn an_id_in_capitals_is_told_and_still_found() {
     let mut document = document(TWO);
     let fields = provider::Fields { name: Some("See".to_owned()), ..provider::Fields::default() };
-    let done = provider::put(&mut document, Some("C"), &fields, provider::Expect::Any, &Map::new()).unwrap();
+    let done = provider::put(&mut document, Some("C"), &fields, provider::Expect::Any, &Map::new())
+        .unwrap();
     assert!(done.notes.iter().any(|note| note.contains("lower case")), "{:?}", done.notes);
     assert_eq!(document.provider_ids(), ["a", "c"]);
 }

@@ -15,7 +15,10 @@ pub(super) fn strategy(out: &mut Imported, file: &Value) -> &'static str {
         Some("latency-based-routing") => "least-latency",
         Some("cost-based-routing") => "least-cost",
         Some(other) => {
-            out.leave("router_settings.routing_strategy", format!("`{other}` is not known; auto is used"));
+            out.leave(
+                "router_settings.routing_strategy",
+                format!("`{other}` is not known; auto is used"),
+            );
             "auto"
         }
     }
@@ -26,7 +29,10 @@ pub(super) fn read(out: &mut Imported, file: &Value) {
     for (section, members) in file.as_object().into_iter().flatten() {
         match (section.as_str(), members) {
             ("model_list", _) => {}
-            ("router_settings" | "litellm_settings" | "general_settings", Value::Object(members)) => {
+            (
+                "router_settings" | "litellm_settings" | "general_settings",
+                Value::Object(members),
+            ) => {
                 for (key, value) in members {
                     setting(out, section, key, value);
                 }
@@ -62,7 +68,10 @@ fn setting(out: &mut Imported, section: &str, key: &str, value: &Value) {
             _ => out.leave(path, "not a number of seconds"),
         },
         "context_window_fallbacks" => {
-            out.leave(path, "set contextWindow on models: those that are too small are passed over");
+            out.leave(
+                path,
+                "set contextWindow on models: those that are too small are passed over",
+            );
         }
         "drop_params" | "set_verbose" | "modify_params" => {}
         _ => out.leave(path, "there is no such setting"),
@@ -79,7 +88,9 @@ fn set_once(out: &mut Imported, path: String, keys: Vec<&'static str>, value: Va
 
 /// `[{ name: [other, …] }]`: second tiers of aliases.
 fn fallbacks(out: &mut Imported, path: &str, value: &Value) {
-    for (name, others) in value.as_array().into_iter().flatten().filter_map(Value::as_object).flatten() {
+    for (name, others) in
+        value.as_array().into_iter().flatten().filter_map(Value::as_object).flatten()
+    {
         let others: Vec<Value> = others.as_array().cloned().unwrap_or_default();
         let known = |other: &&Value| out.aliases.iter().any(|(id, _)| *other == id.as_str());
         let (there, missing): (Vec<&Value>, Vec<&Value>) = others.iter().partition(known);
