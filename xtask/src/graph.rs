@@ -44,6 +44,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "router-cli",
         &[
+            "router-client",
             "router-config",
             "router-core",
             "router-demo",
@@ -51,6 +52,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "router-secret",
             "router-server",
             "router-store",
+            "router-wire",
         ],
     ),
     ("router-e2e", &["router-demo"]),

@@ -14,6 +14,7 @@ pub(crate) mod config;
 pub(crate) mod edit;
 pub(crate) mod import;
 mod look;
+pub(crate) mod probe;
 pub(crate) mod provider;
 mod start;
 
@@ -68,6 +69,10 @@ pub(crate) enum Command {
     Default(edit::DefaultModel),
     /// The config file as a whole, and the older program's operations.
     Config(Box<config::Config>),
+    /// Keep secrets in this machine's keychain.
+    Secret(probe::Secret),
+    /// Say what is wrong with this installation, and what mends it. Costs nothing.
+    Doctor,
     /// Take over the settings of another program.
     Import(import::Import),
     /// Check a config file and report every problem in it.

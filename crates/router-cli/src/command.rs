@@ -7,20 +7,28 @@ use crate::outcome::{Failure, Outcome};
 mod alias;
 mod completions;
 mod config;
+mod config_of;
 mod default;
+mod doctor;
 mod edit;
 mod editor;
 mod explain;
+mod far;
 mod import;
 mod key;
 mod limit;
 mod list;
 mod model;
+mod models;
 mod overview;
+mod probe;
+mod progress;
 mod provider;
 mod records;
+mod secret;
 mod simulate;
 mod start;
+mod test;
 mod validate;
 
 /// Runs the command that was typed.
@@ -38,6 +46,8 @@ pub(crate) fn run(cx: &Cx, command: Option<Command>) -> Result<Outcome, Failure>
         Command::Key(flags) => key::run(cx, flags.command),
         Command::Default(flags) => default::run(cx, flags),
         Command::Config(flags) => config::run(cx, *flags),
+        Command::Secret(flags) => secret::run(cx, &flags.command),
+        Command::Doctor => doctor::run(cx),
         Command::Import(flags) => import::run(cx, &flags),
         Command::Validate => validate::run(cx),
         Command::Schema => {

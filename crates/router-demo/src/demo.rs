@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::face::Face;
 use crate::record::Record;
 use crate::script::Script;
 use crate::serve;
@@ -23,11 +24,13 @@ pub struct Options {
     pub pace: Duration,
     /// Whether requests are checked as strictly as the real APIs check them.
     pub strict: bool,
+    /// What it looks like from outside.
+    pub face: Face,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { key: None, pace: Duration::ZERO, strict: true }
+        Self { key: None, pace: Duration::ZERO, strict: true, face: Face::default() }
     }
 }
 

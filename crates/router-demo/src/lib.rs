@@ -21,6 +21,7 @@ mod cache;
 mod chat;
 mod config;
 mod demo;
+mod face;
 mod gemini;
 mod gzip;
 mod json;
@@ -46,6 +47,7 @@ mod tokens;
 pub use crate::cache::CACHED_TOKENS_MIN;
 pub use crate::config::demo_config_json;
 pub use crate::demo::{Demo, Options};
+pub use crate::face::Face;
 pub use crate::models::{DemoModel, FAULTY_MODELS, MODELS};
 pub use crate::record::{RECORDED_BYTES_MAX, RECORDS_MAX, Record};
 pub use crate::script::{At, Fault, Script};
@@ -53,9 +55,13 @@ pub use crate::serve::BODY_BYTES_MAX;
 
 /// The wire formats the provider speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dialect {
+pub enum Dialect {
+    /// `OpenAI` Chat Completions.
     Chat,
+    /// `OpenAI` Responses.
     Responses,
+    /// Anthropic Messages.
     Messages,
+    /// Gemini `generateContent`.
     Gemini,
 }

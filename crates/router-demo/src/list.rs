@@ -3,32 +3,42 @@
 use serde_json::{Value, json};
 
 use crate::Dialect;
-use crate::models::{self, DemoModel, FAULTY_MODELS, MODELS};
+use crate::models::{self, FAULTY_MODELS, MODELS};
 use crate::refusal::Refusal;
 use crate::reply::Reply;
+use crate::state::State;
 
 /// A fixed time of creation (2026-01-01), so that lists are always the same.
 const CREATED: u64 = 1_767_225_600;
 
-fn all() -> impl Iterator<Item = &'static DemoModel> {
-    MODELS.iter().chain(FAULTY_MODELS)
+fn all(state: &State) -> Vec<&str> {
+    match &state.options.face.models {
+        Some(models) => models.iter().map(String::as_str).collect(),
+        None => MODELS.iter().chain(FAULTY_MODELS).map(|model| model.id).collect(),
+    }
 }
 
-fn find(id: &str, dialect: Dialect) -> Result<&'static DemoModel, Refusal> {
-    all().find(|model| model.id == id).ok_or_else(|| Refusal::no_model(dialect, id))
+fn find<'a>(state: &State, id: &'a str, dialect: Dialect) -> Result<&'a str, Refusal> {
+    all(state).contains(&id).then_some(id).ok_or_else(|| Refusal::no_model(dialect, id))
+}
+
+/// What a model does, in one sentence.
+fn what(id: &str) -> &'static str {
+    let known = MODELS.iter().chain(FAULTY_MODELS).find(|model| model.id == id);
+    known.map_or("A model.", |model| model.what)
 }
 
 /// The list, or one model, in the `OpenAI` or the Anthropic shape.
-pub(crate) fn models(one: Option<&str>, anthropic: bool) -> Result<Reply, Refusal> {
-    let (dialect, shape): (_, fn(&DemoModel) -> Value) = if anthropic {
+pub(crate) fn models(state: &State, one: Option<&str>, anthropic: bool) -> Result<Reply, Refusal> {
+    let (dialect, shape): (_, fn(&str) -> Value) = if anthropic {
         (Dialect::Messages, anthropic_shape)
     } else {
         (Dialect::Chat, openai_shape)
     };
     if let Some(id) = one {
-        return Ok(Reply::json(200, &shape(find(id, dialect)?)));
+        return Ok(Reply::json(200, &shape(find(state, id, dialect)?)));
     }
-    let data: Vec<Value> = all().map(shape).collect();
+    let data: Vec<Value> = all(state).into_iter().map(shape).collect();
     let body = if anthropic {
         let id = |value: Option<&Value>| value.and_then(|v| v.get("id")).cloned();
         let (first, last) = (id(data.first()), id(data.last()));
@@ -40,26 +50,26 @@ pub(crate) fn models(one: Option<&str>, anthropic: bool) -> Result<Reply, Refusa
 }
 
 /// The list, or one model, in the Gemini shape.
-pub(crate) fn gemini(one: Option<&str>) -> Result<Reply, Refusal> {
+pub(crate) fn gemini(state: &State, one: Option<&str>) -> Result<Reply, Refusal> {
     let body = match one {
-        Some(id) => gemini_shape(find(id, Dialect::Gemini)?),
-        None => json!({"models": all().map(gemini_shape).collect::<Vec<_>>()}),
+        Some(id) => gemini_shape(find(state, id, Dialect::Gemini)?),
+        None => json!({"models": all(state).into_iter().map(gemini_shape).collect::<Vec<_>>()}),
     };
     Ok(Reply::json(200, &body))
 }
 
-fn openai_shape(model: &DemoModel) -> Value {
-    json!({"id": model.id, "object": "model", "created": CREATED, "owned_by": "demo"})
+fn openai_shape(model: &str) -> Value {
+    json!({"id": model, "object": "model", "created": CREATED, "owned_by": "demo"})
 }
 
-fn anthropic_shape(model: &DemoModel) -> Value {
-    let rules = models::rules(model.id);
+fn anthropic_shape(model: &str) -> Value {
+    let rules = models::rules(model);
     let on = |yes: bool| json!({"supported": yes});
     let thinking = rules.map(|rules| rules.thinking);
     json!({
         "type": "model",
-        "id": model.id,
-        "display_name": model.id,
+        "id": model,
+        "display_name": model,
         "created_at": "2026-01-01T00:00:00Z",
         "max_tokens": rules.map(|rules| rules.output),
         "max_input_tokens": rules.map(|rules| rules.context),
@@ -77,13 +87,13 @@ fn anthropic_shape(model: &DemoModel) -> Value {
     })
 }
 
-fn gemini_shape(model: &DemoModel) -> Value {
-    let rules = models::rules(model.id);
+fn gemini_shape(model: &str) -> Value {
+    let rules = models::rules(model);
     json!({
-        "name": format!("models/{}", model.id),
+        "name": format!("models/{model}"),
         "version": "001",
-        "displayName": model.id,
-        "description": model.what,
+        "displayName": model,
+        "description": what(model),
         "inputTokenLimit": rules.map(|rules| rules.context),
         "outputTokenLimit": rules.map(|rules| rules.output),
         "supportedGenerationMethods": ["generateContent", "countTokens"],

@@ -98,6 +98,12 @@ impl Reply {
         Self::whole(status, "application/json", Bytes::from(body.to_string()))
     }
 
+    /// The page of a web application.
+    pub(crate) fn page() -> Self {
+        const PAGE: &str = "<!doctype html><html><head><title>App</title></head></html>";
+        Self::whole(200, "text/html", Bytes::from_static(PAGE.as_bytes()))
+    }
+
     /// An answer of one piece.
     pub(crate) fn whole(status: u16, content_type: &str, body: Bytes) -> Self {
         Self {

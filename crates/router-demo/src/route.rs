@@ -94,10 +94,26 @@ impl Endpoint {
 
 /// The reply to one request; `id` is its number.
 pub(crate) fn answer(state: &State, head: &Parts, body: &Bytes, id: u64) -> Reply {
-    let anthropic = head.headers.contains_key("anthropic-version");
-    let endpoint = match Endpoint::of(head.uri.path()) {
+    let face = &state.options.face;
+    let anthropic = is_anthropic(state, head);
+    let endpoint = face.below(head.uri.path()).and_then(Endpoint::of);
+    let is_there = |endpoint: &Endpoint| match endpoint {
+        Endpoint::GeminiModels(_) => face.has_list && face.speaks(Dialect::Gemini),
+        Endpoint::Models(_) => {
+            let gemini = head.headers.contains_key("x-goog-api-key");
+            let others = [Dialect::Chat, Dialect::Responses, Dialect::Messages];
+            face.has_list
+                && (others.iter().any(|dialect| face.speaks(*dialect))
+                    || (gemini && face.speaks(Dialect::Gemini)))
+        }
+        Endpoint::Alive => true,
+        other => face.speaks(other.dialect(anthropic)),
+    };
+    let endpoint = match endpoint.filter(is_there) {
         // The Gemini SDK asks for its list under the same path as the others.
-        Some(Endpoint::Models(one)) if head.headers.contains_key("x-goog-api-key") => {
+        Some(Endpoint::Models(one))
+            if head.headers.contains_key("x-goog-api-key") && face.speaks(Dialect::Gemini) =>
+        {
             Some(Endpoint::GeminiModels(one))
         }
         other => other,
@@ -112,9 +128,13 @@ pub(crate) fn answer(state: &State, head: &Parts, body: &Bytes, id: u64) -> Repl
         .and_then(|endpoint| dispatch(state, head, body, endpoint, id));
     let (mut reply, model) = match result {
         Ok(done) => done,
+        Err(_) if endpoint.is_none() && face.has_pages => (Reply::page(), None),
         Err(refusal) => (Reply::json(refusal.status, &refusal.body(dialect, &request_id)), None),
     };
     headers(&mut reply, dialect, &request_id);
+    if let Some(date) = &face.date {
+        reply.set_header("date", date);
+    }
     if let Some(model) = model {
         let echo = || echo(head, body);
         let asked = Asked { dialect, request_id: &request_id, echo: &echo };
@@ -123,6 +143,11 @@ pub(crate) fn answer(state: &State, head: &Parts, body: &Bytes, id: u64) -> Repl
         }
     }
     reply
+}
+
+/// Whether a request is one of Messages, by its header.
+fn is_anthropic(state: &State, head: &Parts) -> bool {
+    head.headers.contains_key("anthropic-version") && state.options.face.speaks(Dialect::Messages)
 }
 
 fn checked<'a>(
@@ -160,7 +185,12 @@ fn authorised(state: &State, head: &Parts, dialect: Dialect) -> Result<(), Refus
     });
     let mut query = head.uri.query().unwrap_or_default().split('&');
     let query = query.find_map(|pair| pair.strip_prefix("key="));
+    let own = &state.options.face.key_headers;
     let presented = match dialect {
+        _ if !own.is_empty() => own.iter().find_map(|name| match name.as_str() {
+            "authorization" => bearer,
+            name => header(name),
+        }),
         Dialect::Messages => header("x-api-key").or(bearer),
         Dialect::Gemini => header("x-goog-api-key").or(query).or(bearer),
         Dialect::Chat | Dialect::Responses => bearer,
@@ -182,7 +212,11 @@ fn authorised(state: &State, head: &Parts, dialect: Dialect) -> Result<(), Refus
              header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
         }
     };
-    let refusal = Refusal { message: message.into(), ..Refusal::of_status(401) };
+    let message = match presented.filter(|_| state.options.face.repeats_key) {
+        Some(presented) => format!("{message} You sent: {presented}"),
+        None => message.to_owned(),
+    };
+    let refusal = Refusal { message, ..Refusal::of_status(401) };
     Err(match (dialect, presented) {
         (Dialect::Gemini, Some(_)) => Refusal { status: 400, class: Class::Invalid, ..refusal },
         (Dialect::Gemini, None) => Refusal { status: 403, class: Class::Permission, ..refusal },
@@ -200,11 +234,13 @@ fn dispatch(
     endpoint: &Endpoint,
     id: u64,
 ) -> Result<Done, Refusal> {
-    let anthropic = parts.headers.contains_key("anthropic-version");
+    let anthropic = is_anthropic(state, parts);
     match endpoint {
         Endpoint::Alive => return Ok((Reply::json(200, &json!({"ok": true})), None)),
-        Endpoint::Models(one) => return Ok((list::models(one.as_deref(), anthropic)?, None)),
-        Endpoint::GeminiModels(one) => return Ok((list::gemini(one.as_deref())?, None)),
+        Endpoint::Models(one) => {
+            return Ok((list::models(state, one.as_deref(), anthropic)?, None));
+        }
+        Endpoint::GeminiModels(one) => return Ok((list::gemini(state, one.as_deref())?, None)),
         _ => {}
     }
     let body = parse(parts, body, endpoint.dialect(anthropic))?;
@@ -301,7 +337,7 @@ fn parse(parts: &Parts, body: &Bytes, dialect: Dialect) -> Result<Value, Refusal
 
 /// The rules of the model a request names.
 pub(crate) fn model_rules(state: &State, dialect: Dialect, model: &str) -> Result<Rules, Refusal> {
-    match models::rules(model) {
+    match models::rules(model).filter(|_| state.options.face.has(model)) {
         Some(rules) => Ok(rules),
         None if state.is_scripted(model) => {
             models::rules("demo-chat").ok_or_else(|| Refusal::no_model(dialect, model))

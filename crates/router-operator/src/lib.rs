@@ -4,12 +4,17 @@
 //! of its own. Nothing here prints, asks or reads arguments.
 
 pub mod change;
+pub mod discover;
+pub mod doctor;
 mod failure;
 pub mod file;
 pub mod import;
 pub mod mask;
 pub mod operate;
 pub mod presets;
+pub mod probe;
+pub mod retest;
+pub mod upstream;
 pub mod view;
 
 pub use failure::{Failure, Kind};

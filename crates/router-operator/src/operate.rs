@@ -8,6 +8,7 @@ pub mod alias;
 pub mod key;
 pub mod limit;
 pub mod model;
+pub mod probed;
 pub mod provider;
 mod references;
 mod strength;

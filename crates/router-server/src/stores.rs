@@ -7,13 +7,6 @@ use router_config::{Config, StateBackend};
 use router_store::records::{Records, RecordsOptions};
 use router_store::{Notice, RedisOptions, Report, SqliteOptions, Store};
 
-/// The state file in the home folder.
-const STATE_FILE: &str = ".llm-router.state.sqlite";
-/// The file of records, beside it.
-const RECORDS_FILE: &str = ".llm-router.records.sqlite";
-/// The older program's state file, beside it.
-const OLDER_STATE_FILE: &str = ".llm-router.state.json";
-
 /// What a router keeps.
 #[derive(Debug, Default)]
 pub(crate) struct Stores {
@@ -37,7 +30,7 @@ fn records(config: &Config, home: Option<&Path>) -> Option<Records> {
 /// The file of records that `config` names, or the one in the home folder.
 pub fn records_path(config: &Config, home: Option<&Path>) -> Option<PathBuf> {
     let named = config.telemetry.records.as_ref().and_then(|records| records.path.as_deref());
-    path(named, RECORDS_FILE, home)
+    router_store::records_path(named, home)
 }
 
 /// Opens the store that `config` asks for. Without a home folder, what has no path in config is
@@ -51,21 +44,13 @@ fn store(config: &Config, home: Option<&Path>) -> Store {
             Store::redis(&RedisOptions { url: url.unwrap_or_default(), prefix }, &report())
         }
         StateBackend::Sqlite => {
-            let Some(path) = path(config.state.path.as_deref(), STATE_FILE, home) else {
+            let named = config.state.path.as_deref();
+            let Some(path) = router_store::state_path(named, home) else {
                 return Store::default();
             };
-            let older = home.map(|home| home.join(OLDER_STATE_FILE));
+            let older = home.map(router_store::older_state_path);
             Store::sqlite(&SqliteOptions { path, older }, &report())
         }
-    }
-}
-
-/// The file config names, or `name` in the home folder. `~/` stands for the home folder.
-fn path(named: Option<&str>, name: &str, home: Option<&Path>) -> Option<PathBuf> {
-    let Some(named) = named else { return home.map(|home| home.join(name)) };
-    match named.strip_prefix("~/") {
-        Some(rest) => home.map(|home| home.join(rest)),
-        None => Some(PathBuf::from(named)),
     }
 }
 
@@ -78,23 +63,4 @@ fn report() -> Report {
             tracing::info!("{notice}");
         }
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_in_config_outweighs_the_home_folder() {
-        let home = Some(Path::new("/home/x"));
-        for (named, home, expect) in [
-            (None, home, Some("/home/x/state")),
-            (None, None, None),
-            (Some("/a/b"), None, Some("/a/b")),
-            (Some("~/b"), home, Some("/home/x/b")),
-            (Some("~/b"), None, None),
-        ] {
-            assert_eq!(path(named, "state", home), expect.map(PathBuf::from), "{named:?}");
-        }
-    }
 }

@@ -21,10 +21,12 @@ use router_core::resolve::Route;
 use router_core::state::{self, Effect, Refused, Settlement, Table};
 use router_core::time::UnixMs;
 
+mod check;
 mod clock;
 mod file;
 mod inspect;
 mod notice;
+mod place;
 pub mod records;
 mod redis;
 mod shared;
@@ -32,7 +34,9 @@ mod sqlite;
 #[cfg(test)]
 mod testing;
 
+pub use check::{FileHealth, check_file, check_redis};
 pub use notice::{Notice, Report};
+pub use place::{older_state_path, records_path, state_path};
 pub use redis::RedisOptions;
 pub use sqlite::SqliteOptions;
 

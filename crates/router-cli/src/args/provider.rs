@@ -26,6 +26,12 @@ pub(crate) enum ProviderCommand {
     },
     /// List the providers that are known already.
     Presets,
+    /// Find out what a provider speaks and which models answer, and write it into the config.
+    Probe(super::probe::ProviderProbe),
+    /// Ask models whether they answer, and change nothing.
+    Test(super::probe::ProviderTest),
+    /// Show a provider's own list of models, or add some of it to the config.
+    Models(super::probe::ProviderModels),
     /// Remove a provider with its models and buckets.
     Remove(Removed),
     /// Give a provider another id, also where it is used.

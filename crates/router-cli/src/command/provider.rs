@@ -37,6 +37,9 @@ pub(crate) fn run(cx: &Cx, command: ProviderCommand) -> Result<Outcome, Failure>
             Ok(Outcome::new(list::providers(&json!([shown])), shown))
         }
         ProviderCommand::Presets => known(),
+        ProviderCommand::Probe(flags) => super::probe::run(cx, &flags),
+        ProviderCommand::Test(flags) => super::test::run(cx, &flags),
+        ProviderCommand::Models(flags) => super::models::run(cx, &flags),
         ProviderCommand::Remove(flags) => {
             cx.confirm(&format!("Remove provider `{}` with its models?", flags.id))?;
             apply(cx, flags.cascade.edit, |document| {

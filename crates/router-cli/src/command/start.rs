@@ -36,7 +36,10 @@ async fn serve(cx: &Cx, flags: &Start) -> Result<Outcome, Failure> {
         None => Source::File(cx.config_path()?),
     };
     let source_name = match &source {
-        Source::File(path) => path.display().to_string(),
+        Source::File(path) => {
+            super::validate::warn_if_exposed(path);
+            path.display().to_string()
+        }
         Source::Text(_) => "built-in demo, nothing leaves this machine".to_owned(),
     };
     let options = Options {

@@ -14,6 +14,7 @@ pub(crate) fn run(cx: &Cx) -> Result<Outcome, Failure> {
     let path = cx.config_path()?;
     let text = Source::File(path.clone()).read();
     let text = text.map_err(|error| super::start::config_failure(&error))?;
+    warn_if_exposed(&path);
     let loaded = router_config::load(&text, &Host);
     let errors = loaded.diagnostics.iter().filter(|each| each.severity == Severity::Error).count();
     let warnings = loaded.diagnostics.len() - errors;
@@ -26,6 +27,14 @@ pub(crate) fn run(cx: &Cx) -> Result<Outcome, Failure> {
     let report = json!({ "path": path, "valid": errors == 0, "problems": problems });
     let outcome = Outcome::new(text, report);
     Ok(if errors == 0 { outcome } else { outcome.bad_news(Kind::Config) })
+}
+
+/// Says so if others on this machine can read a file with secrets.
+pub(crate) fn warn_if_exposed(path: &std::path::Path) {
+    if let Ok(Some(exposed)) = router_secret::exposed(path) {
+        let warning = output::styled(output::WARN, "warning:");
+        output::note(&format!("{warning} {exposed}; `{}` ends that", exposed.fix()));
+    }
 }
 
 fn problem(each: &Diagnostic) -> serde_json::Value {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::common::{CONFIG, Home};
 
-fn check(schema: &str, document: &Value, what: &dyn std::fmt::Debug) {
+pub(crate) fn check(schema: &str, document: &Value, what: &dyn std::fmt::Debug) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schema/cli").join(schema);
     let schema: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();

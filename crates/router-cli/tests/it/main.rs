@@ -1,5 +1,6 @@
 //! The command as a process: files, exit codes, JSON.
 
+mod asking;
 mod colours;
 mod common;
 mod files;
