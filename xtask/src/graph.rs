@@ -38,15 +38,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "router-wire",
         ],
     ),
+    ("router-deploy", &["router-client", "router-config"]),
     ("router-drive", &["router-config", "router-core", "router-wire"]),
     ("router-worker", &["router-config", "router-core", "router-drive", "router-wire"]),
     ("router-demo", &[]),
     (
         "router-cli",
         &[
+            "router-client",
             "router-config",
             "router-core",
             "router-demo",
+            "router-deploy",
             "router-operator",
             "router-secret",
             "router-server",

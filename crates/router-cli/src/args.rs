@@ -11,6 +11,7 @@ pub(crate) use start::Start;
 
 mod completions;
 pub(crate) mod config;
+pub(crate) mod deploy;
 pub(crate) mod edit;
 pub(crate) mod import;
 mod look;
@@ -68,6 +69,10 @@ pub(crate) enum Command {
     Default(edit::DefaultModel),
     /// The config file as a whole, and the older program's operations.
     Config(Box<config::Config>),
+    /// Put the router on Cloudflare Workers, and look after it there.
+    Deploy(Box<deploy::Deploy>),
+    /// Set, replace and check the master key of a deployed Worker.
+    WorkerKey(Box<deploy::WorkerKey>),
     /// Take over the settings of another program.
     Import(import::Import),
     /// Check a config file and report every problem in it.

@@ -8,6 +8,7 @@ mod alias;
 mod completions;
 mod config;
 mod default;
+mod deploy;
 mod edit;
 mod editor;
 mod explain;
@@ -38,6 +39,8 @@ pub(crate) fn run(cx: &Cx, command: Option<Command>) -> Result<Outcome, Failure>
         Command::Key(flags) => key::run(cx, flags.command),
         Command::Default(flags) => default::run(cx, flags),
         Command::Config(flags) => config::run(cx, *flags),
+        Command::Deploy(flags) => deploy::run(cx, &flags),
+        Command::WorkerKey(flags) => deploy::worker_key::run(cx, &flags),
         Command::Import(flags) => import::run(cx, &flags),
         Command::Validate => validate::run(cx),
         Command::Schema => {

@@ -7,6 +7,7 @@ mod auth;
 mod bad_input;
 mod common;
 mod conformance;
+mod deploy;
 mod faults;
 mod kept;
 mod limits;
