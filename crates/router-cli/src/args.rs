@@ -11,6 +11,7 @@ pub(crate) use start::Start;
 
 mod completions;
 pub(crate) mod config;
+pub(crate) mod deploy;
 pub(crate) mod edit;
 pub(crate) mod import;
 mod look;
@@ -73,6 +74,10 @@ pub(crate) enum Command {
     Secret(probe::Secret),
     /// Say what is wrong with this installation, and what mends it. Costs nothing.
     Doctor,
+    /// Put the router on Cloudflare Workers, and look after it there.
+    Deploy(Box<deploy::Deploy>),
+    /// Set, replace and check the master key of a deployed Worker.
+    WorkerKey(Box<deploy::WorkerKey>),
     /// Take over the settings of another program.
     Import(import::Import),
     /// Check a config file and report every problem in it.

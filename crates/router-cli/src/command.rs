@@ -10,6 +10,7 @@ mod config;
 mod config_of;
 mod default;
 mod doctor;
+mod deploy;
 mod edit;
 mod editor;
 mod explain;
@@ -48,6 +49,8 @@ pub(crate) fn run(cx: &Cx, command: Option<Command>) -> Result<Outcome, Failure>
         Command::Config(flags) => config::run(cx, *flags),
         Command::Secret(flags) => secret::run(cx, &flags.command),
         Command::Doctor => doctor::run(cx),
+        Command::Deploy(flags) => deploy::run(cx, &flags),
+        Command::WorkerKey(flags) => deploy::worker_key::run(cx, &flags),
         Command::Import(flags) => import::run(cx, &flags),
         Command::Validate => validate::run(cx),
         Command::Schema => {

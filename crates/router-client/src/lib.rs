@@ -50,6 +50,8 @@ pub struct Client {
 struct Shared {
     tls: rustls::ClientConfig,
     proxies: Arc<Matcher>,
+    /// Whether HTTP/2 is offered.
+    http2: bool,
     /// One pool per connect timeout, as the timeout belongs to the connector. Locked only to look
     /// one up; written when a config names a new timeout.
     pools: Mutex<BTreeMap<Option<Duration>, Inner>>,
@@ -99,15 +101,26 @@ impl Client {
             .with_platform_verifier()?
             .with_no_client_auth();
         let proxies = Arc::new(Matcher::from_env());
-        Ok(Self { shared: Arc::new(Shared { tls, proxies, pools: Mutex::default() }) })
+        Ok(Self { shared: Arc::new(Shared { tls, proxies, http2: true, pools: Mutex::default() }) })
     }
 
     /// A client with the same settings and connections of its own, for another event loop.
     #[must_use]
     pub fn separate(&self) -> Self {
+        self.with(self.shared.http2)
+    }
+
+    /// A client with the same settings that never offers HTTP/2, whose connections cannot become
+    /// something else, such as a WebSocket.
+    #[must_use]
+    pub fn http1(&self) -> Self {
+        self.with(false)
+    }
+
+    fn with(&self, http2: bool) -> Self {
         let Shared { tls, proxies, .. } = &*self.shared;
         let (tls, proxies) = (tls.clone(), Arc::clone(proxies));
-        Self { shared: Arc::new(Shared { tls, proxies, pools: Mutex::default() }) }
+        Self { shared: Arc::new(Shared { tls, proxies, http2, pools: Mutex::default() }) }
     }
 
     /// Sends `request`; resolves when the response head has arrived.
@@ -154,9 +167,12 @@ impl Client {
         let connector = Connect::new(tcp, Arc::clone(&self.shared.proxies));
         let https = hyper_rustls::HttpsConnectorBuilder::new()
             .with_tls_config(self.shared.tls.clone())
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(connector);
+            .https_or_http();
+        let https = if self.shared.http2 {
+            https.enable_all_versions().wrap_connector(connector)
+        } else {
+            https.enable_http1().wrap_connector(connector)
+        };
         legacy::Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())

@@ -115,7 +115,7 @@ impl<'a> Reference<'a> {
 /// Finds the secret a text stands for; surrounding white space is not part of a secret.
 ///
 /// Gives `Ok(None)` for a blank text, and a sentence naming what is missing otherwise.
-pub(crate) fn resolve(text: &str, lookup: &dyn Lookup) -> Result<Option<Secret>, String> {
+pub fn resolve(text: &str, lookup: &dyn Lookup) -> Result<Option<Secret>, String> {
     let found = match Reference::parse(text) {
         Reference::Literal => return Ok(trimmed(text)),
         Reference::Var(name) => {

@@ -8,6 +8,7 @@ mod bad_input;
 mod clients;
 mod common;
 mod conformance;
+mod deploy;
 mod faults;
 mod kept;
 mod learned;

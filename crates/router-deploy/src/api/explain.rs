@@ -1,0 +1,142 @@
+//! From an answer of the API to its result, or to an error that says what to do.
+
+use bytes::Bytes;
+use http::{Method, Response};
+use serde_json::Value;
+
+use crate::{Kind, Problem};
+
+/// Characters of an error message kept.
+const MESSAGE_MAX: usize = 600;
+
+/// The envelope of a successful answer.
+pub(super) fn read(
+    method: &Method,
+    path: &str,
+    answer: &Response<Bytes>,
+) -> Result<Value, Problem> {
+    let status = answer.status();
+    let path = path.split('?').next().unwrap_or(path);
+    let parsed: Option<Value> = serde_json::from_slice(answer.body()).ok();
+    let Some(envelope) = parsed.filter(Value::is_object) else {
+        // Values of KV and some deletions answer without an envelope.
+        if status.is_success() && answer.body().is_empty() {
+            return Ok(Value::Null);
+        }
+        let what = format!("{method} {path}: the answer ({status}) is not Cloudflare's");
+        return Err(Problem::failed(what)
+            .hint("something between here and Cloudflare answered; check HTTPS_PROXY"));
+    };
+    if status.is_success() && envelope.get("success") == Some(&Value::Bool(true)) {
+        return Ok(envelope);
+    }
+    let errors = envelope.get("errors").and_then(Value::as_array);
+    let errors: Vec<(i64, &str)> = errors.into_iter().flatten().filter_map(error).collect();
+    let told: Vec<String> =
+        errors.iter().map(|(code, message)| format!("{message} (code {code})")).collect();
+    let told = if told.is_empty() { status.to_string() } else { told.join("; ") };
+    let told: String = told.chars().take(MESSAGE_MAX).collect();
+    let mut problem = Problem::failed(format!("{method} {path}: {told}"));
+    problem.codes = errors.iter().map(|(code, _)| *code).collect();
+    if problem.codes.is_empty() && status.as_u16() == 404 {
+        problem.codes.push(NOT_FOUND);
+    }
+    problem.hint = problem.codes.iter().find_map(|code| hint(*code)).map(str::to_owned);
+    if matches!(status.as_u16(), 401 | 403) {
+        problem.kind = Kind::Input;
+        problem.hint = problem.hint.or_else(|| Some(PERMISSIONS.to_owned()));
+    }
+    Err(problem)
+}
+
+fn error(value: &Value) -> Option<(i64, &str)> {
+    Some((value.get("code")?.as_i64()?, value.get("message")?.as_str()?))
+}
+
+/// Stands for a 404 without a code.
+const NOT_FOUND: i64 = 404;
+/// Codes that mean there is no such script, zone or namespace.
+const MISSING: [i64; 3] = [NOT_FOUND, 10007, 10090];
+
+/// Whether the API said that there is no such thing.
+pub(super) fn is_missing(problem: &Problem) -> bool {
+    problem.codes.iter().any(|code| MISSING.contains(code))
+}
+
+const PERMISSIONS: &str = "the token needs the permissions of the template \"Edit Cloudflare \
+    Workers\" with read access to memberships and user details; make one at \
+    https://dash.cloudflare.com/profile/api-tokens";
+
+/// What to do about a code; those Cloudflare documents for uploads, routes and tokens.
+fn hint(code: i64) -> Option<&'static str> {
+    Some(match code {
+        1000 | 1001 | 6003 | 6111 | 9109 => {
+            "the token is not a valid API token: copy it again, without quotes or line breaks"
+        }
+        9103 | 10000 | 10001 => PERMISSIONS,
+        10007 => {
+            "there is no such Worker in this account: check --name, --env and --account-id, or \
+             run `llm-router deploy` first"
+        }
+        10006 | 10021 | 10068 => {
+            "the module does not start: build it again (`cargo x worker`) or use the one in a \
+             release"
+        }
+        10014 | 10020 | 100_117 => "another Worker has this route or name: remove it there first",
+        10027 => "the module is too large for the account's plan",
+        10034 => "verify the e-mail address of the Cloudflare account first",
+        10054 => "a secret is larger than 5 KB: use --config-store kv",
+        10055 => "too many secrets and variables for the account's plan: use --config-store kv",
+        10057 => "a binding to keep is gone: run the command again",
+        10061 | 10064 | 10070 | 10074 | 10079 => {
+            "the Durable Object migration does not fit what is deployed: see `llm-router deploy \
+             status`"
+        }
+        10063 => {
+            "the account has no workers.dev subdomain: open Workers in the dashboard once, or use \
+             a route"
+        }
+        10097 => "Durable Objects on the free plan need SQLite classes; use a newer module",
+        10215 => {
+            "the newest version of the Worker is not the deployed one: run `llm-router deploy` or \
+             roll back first"
+        }
+        10220 => {
+            "secrets have changed since that version; --force brings the old ones back, leaked \
+             keys included"
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &'static str) -> Result<Value, Problem> {
+        let answer = Response::builder().status(status).body(Bytes::from(body)).unwrap();
+        read(&Method::GET, "/accounts/a/workers?x=1", &answer)
+    }
+
+    #[test]
+    fn an_error_keeps_the_code_and_says_what_to_do() {
+        let refused = answer(
+            403,
+            r#"{"success":false,"errors":[{"code":10000,"message":"Authentication error"}]}"#,
+        );
+        let problem = refused.unwrap_err();
+        assert_eq!(problem.message, "GET /accounts/a/workers: Authentication error (code 10000)");
+        assert_eq!((problem.kind, problem.codes.as_slice()), (Kind::Input, [10000].as_slice()));
+        assert!(problem.hint.unwrap().contains("Edit Cloudflare Workers"));
+    }
+
+    #[test]
+    fn success_needs_both_a_good_status_and_the_envelope_saying_so() {
+        assert!(answer(200, r#"{"success":true,"result":1}"#).is_ok());
+        assert!(answer(200, r#"{"success":false,"errors":[]}"#).is_err());
+        assert!(answer(500, r#"{"success":true,"result":1}"#).is_err());
+        let page = answer(200, "<html>log in to the hotel's network</html>").unwrap_err();
+        assert!(page.hint.unwrap().contains("HTTPS_PROXY"));
+        assert!(is_missing(&answer(404, "{}").unwrap_err()));
+    }
+}
