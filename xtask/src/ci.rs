@@ -86,8 +86,10 @@ pub(crate) fn figures() -> Result<()> {
 pub(crate) fn test(arguments: &[String]) -> Result<()> {
     tools::nextest()?;
     tools::redis()?;
+    tools::systemd()?;
     tools::sdks()?;
     tools::workerd()?;
+    tools::coding_tools()?;
     shell::run("cargo", &["build", "--locked", "-p", "router-cli"])?;
     worker::run()?;
     let mut line = vec!["nextest", "run", "--workspace", "--locked"];

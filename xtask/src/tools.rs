@@ -50,6 +50,12 @@ pub(crate) fn binaryen() -> Result<()> {
     debian("wasm-opt", "binaryen").context("the Worker's module needs wasm-opt (binaryen)")
 }
 
+/// What judges the service's unit, and passes sockets on as systemd does.
+pub(crate) fn systemd() -> Result<()> {
+    debian("systemd-analyze", "systemd")
+        .context("the tests need systemd-analyze and systemd-socket-activate")
+}
+
 /// Makes sure that `program` is there, from a Debian package if need be.
 fn debian(program: &str, package: &str) -> Result<()> {
     if works(program, &["--version"]) {
@@ -87,9 +93,17 @@ pub(crate) fn sdks() -> Result<()> {
             &["-m", "pip", "install", "--quiet", "-r", requirements],
         )?;
     }
-    if !works("npm", &["--prefix", "crates/router-e2e/sdk", "ls", "--silent"]) {
-        run("npm", &["--prefix", "crates/router-e2e/sdk", "ci", "--silent"])
-            .context("the tests need Node.js with npm")?;
+    node_packages("crates/router-e2e/sdk")
+}
+
+/// Real coding tools, which judge the router and `setup` by doing their work.
+pub(crate) fn coding_tools() -> Result<()> {
+    node_packages("crates/router-e2e/tools")
+}
+
+fn node_packages(folder: &str) -> Result<()> {
+    if works("npm", &["--prefix", folder, "ls", "--silent"]) {
+        return Ok(());
     }
-    Ok(())
+    run("npm", &["--prefix", folder, "ci", "--silent"]).context("the tests need Node.js with npm")
 }

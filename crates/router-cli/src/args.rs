@@ -16,8 +16,10 @@ pub(crate) mod edit;
 pub(crate) mod import;
 mod look;
 pub(crate) mod probe;
+pub(crate) mod process;
 pub(crate) mod provider;
-mod start;
+pub(crate) mod setup;
+pub(crate) mod start;
 
 /// One address for many LLM providers.
 #[derive(Debug, Parser)]
@@ -53,7 +55,23 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the router until it is told to stop.
-    Start(Start),
+    Start(Box<Start>),
+    /// Stop a running router; requests under way may finish.
+    Stop(process::Stop),
+    /// Put the config file in force, or a new program, without a lost request.
+    Reload(process::Reload),
+    /// Show which routers run, and how they do.
+    Status(process::Named),
+    /// Print what a router logs.
+    Logs(process::Logs),
+    /// Have the system start the router.
+    Service(process::Service),
+    /// Say which version this is and how to upgrade it.
+    Update(process::Update),
+    /// Make a coding tool use the router.
+    Setup(Box<setup::Setup>),
+    /// Print a guide for agents that operate the router.
+    AiHelp(setup::AiHelp),
     /// Show what the config holds, with secrets masked.
     List,
     /// Add, change and remove providers.
@@ -145,7 +163,7 @@ mod tests {
     fn start(flags: &[&str]) -> Result<Start, clap::Error> {
         let line = ["llm-router", "start"].iter().chain(flags);
         Arguments::try_parse_from(line).map(|arguments| match arguments.command {
-            Some(Command::Start(start)) => start,
+            Some(Command::Start(start)) => *start,
             other => panic!("{other:?} is not start"),
         })
     }

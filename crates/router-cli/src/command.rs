@@ -4,6 +4,7 @@ use crate::args::Command;
 use crate::cx::Cx;
 use crate::outcome::{Failure, Outcome};
 
+mod ai_help;
 mod alias;
 mod completions;
 mod config;
@@ -16,6 +17,7 @@ mod editor;
 mod explain;
 mod far;
 mod import;
+mod instances;
 mod key;
 mod limit;
 mod list;
@@ -27,9 +29,12 @@ mod progress;
 mod provider;
 mod records;
 mod secret;
+mod service;
+mod setup;
 mod simulate;
 mod start;
 mod test;
+mod update;
 mod validate;
 
 /// Runs the command that was typed.
@@ -39,6 +44,14 @@ pub(crate) fn run(cx: &Cx, command: Option<Command>) -> Result<Outcome, Failure>
     };
     match command {
         Command::Start(flags) => start::run(cx, &flags),
+        Command::Stop(flags) => instances::stop(&flags),
+        Command::Reload(flags) => instances::reload(&flags),
+        Command::Status(which) => instances::status(&which),
+        Command::Logs(flags) => instances::logs(&flags),
+        Command::Service(flags) => service::run(cx, flags.command),
+        Command::Update(flags) => update::run(cx, &flags),
+        Command::Setup(flags) => setup::run(cx, &flags),
+        Command::AiHelp(flags) => ai_help::run(cx, &flags),
         Command::List => list::run(cx),
         Command::Provider(flags) => provider::run(cx, flags.command),
         Command::Model(flags) => model::run(cx, flags.command),

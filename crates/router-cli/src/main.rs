@@ -5,7 +5,6 @@ use std::process::ExitCode;
 mod args;
 mod command;
 mod cx;
-mod holder;
 mod operator;
 mod outcome;
 mod output;

@@ -152,6 +152,13 @@ impl Exchange {
         Ok(Some(line))
     }
 
+    /// Reads exactly so many bytes of what comes next.
+    pub fn bytes(&mut self, count: usize) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; count];
+        self.reader.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// Reads the rest of the answer.
     pub fn finish(mut self) -> Result<Answer> {
         let mut answer = self.head()?;

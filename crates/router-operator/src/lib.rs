@@ -8,13 +8,18 @@ pub mod discover;
 pub mod doctor;
 mod failure;
 pub mod file;
+pub mod guide;
 pub mod import;
+pub mod instance;
 pub mod mask;
 pub mod operate;
 pub mod presets;
 pub mod probe;
 pub mod retest;
 pub mod upstream;
+pub mod service;
+pub mod tools;
+pub mod update;
 pub mod view;
 
 pub use failure::{Failure, Kind};

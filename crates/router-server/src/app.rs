@@ -71,8 +71,13 @@ impl App {
 
     /// Whether `config` would demand a key that it does not have.
     pub(crate) fn lacks_key(&self, config: &Config) -> bool {
-        wants_auth(config, self.require_auth) && !config.has_key()
+        lacks_key(config, self.require_auth)
     }
+}
+
+/// Whether clients would have to present a key that `config` does not have.
+pub(crate) fn lacks_key(config: &Config, require_auth: Option<bool>) -> bool {
+    wants_auth(config, require_auth) && !config.has_key()
 }
 
 fn snapshot(

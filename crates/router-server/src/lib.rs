@@ -2,25 +2,26 @@
 //!
 //! ```text
 //!   Server::bind -> listen -> worker -> router_drive::handle -> client
-//!                   reload (file, SIGHUP)   drain (stop)
+//!                   reload (file, SIGHUP)   ending (stop, or a successor takes over)
 //! ```
 
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use router_config::Config;
+use router_config::{Config, Secret};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 mod admin;
 mod app;
+mod ending;
 pub mod explain;
 mod host;
 mod ids;
@@ -33,13 +34,15 @@ mod tokens;
 mod watch;
 mod worker;
 
+use admin::{Admin, Control};
 use app::App;
+use ending::{Ending, How};
 pub use reload::{ConfigError, Source};
 pub use stores::records_path;
 use worker::Workers;
 
 /// What the operator decides apart from the config; each outweighs it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Options {
     /// Where the config comes from.
     pub source: Source,
@@ -56,6 +59,40 @@ pub struct Options {
     /// Folder of the files that the config names no path for. Without one, counters are kept in
     /// memory and there are no records.
     pub home: Option<PathBuf>,
+    /// Token of a listener of its own on the loopback address, for commands on this machine.
+    pub control: Option<Secret>,
+    /// Sockets that somebody else has opened for this server.
+    pub inherited: Inherited,
+    /// What makes the predecessor give up its place: called when nothing can fail any more, and
+    /// before the state file is opened.
+    pub take_over: Option<TakeOver>,
+}
+
+/// Sockets that a predecessor or the system's service manager has opened.
+#[derive(Debug, Default)]
+pub struct Inherited {
+    /// Where clients connect.
+    pub clients: Option<std::net::TcpListener>,
+    /// Where operators connect.
+    pub operators: Option<std::net::TcpListener>,
+}
+
+/// A call to the process whose place is taken; it may block for as long as that takes.
+pub struct TakeOver(pub Box<dyn FnOnce() + Send>);
+
+impl fmt::Debug for TakeOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TakeOver")
+    }
+}
+
+/// Somebody asks for a successor.
+#[derive(Debug)]
+pub struct HandOver {
+    /// The program to start; the one that runs if absent.
+    pub program: Option<PathBuf>,
+    /// Takes the successor's process id, or why there is none.
+    pub reply: oneshot::Sender<Result<u32, String>>,
 }
 
 /// Why a server does not start.
@@ -115,14 +152,16 @@ impl From<ConfigError> for StartError {
 pub struct Server {
     app: Arc<App>,
     workers: Workers,
-    listener: TcpListener,
+    listener: Arc<TcpListener>,
     address: SocketAddr,
-    admin: Option<(TcpListener, SocketAddr)>,
+    admin: Option<(Arc<TcpListener>, SocketAddr)>,
+    control: Option<(TcpListener, SocketAddr, Control)>,
+    orders: Option<mpsc::Receiver<HandOver>>,
     source: Source,
     text: String,
     watched: bool,
     hangup: Arc<Notify>,
-    stop: CancellationToken,
+    ending: Arc<Ending>,
 }
 
 impl Server {
@@ -131,39 +170,45 @@ impl Server {
         let (config, diagnostics, text) = reload::load(&options.source)?;
         reload::report(&diagnostics);
         let address = address(&options, &config)?;
-        let exposed = !address.ip().to_canonical().is_loopback();
-        let asked = options.require_auth.or(config.server.require_auth);
-        // Off the loopback address a key is asked for unless the operator says otherwise.
-        let require_auth = if exposed && !options.allow_unauthenticated {
-            if asked == Some(false) || !config.has_key() {
-                return Err(StartError::Exposed(address));
-            }
-            Some(true)
-        } else {
-            options.require_auth
-        };
-        let watched = options.watch_config.unwrap_or(config.server.watch_config);
-        let client = router_client::Client::new().map_err(StartError::Tls)?;
-        let stores = stores::open(&config, options.home.as_deref());
-        let app = Arc::new(App::new(config, require_auth, stores));
-        if app.lacks_key(&app.snapshot().config) {
+        let require_auth = require_auth(&options, &config, address)?;
+        if app::lacks_key(&config, require_auth) {
             return Err(ConfigError::NoKey.into());
         }
+        let watched = options.watch_config.unwrap_or(config.server.watch_config);
+        let client = router_client::Client::new().map_err(StartError::Tls)?;
         let listening = |error| StartError::Listen { address, error };
-        let listener = TcpListener::bind(address).await.map_err(listening)?;
+        let listener = match options.inherited.clients {
+            Some(socket) => adopt(socket).map_err(listening)?,
+            None => TcpListener::bind(address).await.map_err(listening)?,
+        };
         let address = listener.local_addr().map_err(listening)?;
-        let admin = admin::bind(&app.snapshot().config.server).await?;
+        let admin = admin::bind(&config.server, options.inherited.operators).await?;
+        let (control, orders) = match options.control {
+            Some(token) => {
+                let (control, orders) = Control::new(token);
+                let (listener, address) = admin::bind_control().await?;
+                (Some((listener, address, control)), Some(orders))
+            }
+            None => (None, None),
+        };
+        if let Some(TakeOver(take_over)) = options.take_over {
+            take_over();
+        }
+        let stores = stores::open(&config, options.home.as_deref());
+        let app = Arc::new(App::new(config, require_auth, stores));
         Ok(Self {
             workers: Workers::start(&app, &client).map_err(listening)?,
             app,
-            listener,
+            listener: Arc::new(listener),
             address,
             admin,
+            control,
+            orders,
             source: options.source,
             text,
             watched,
             hangup: Arc::new(Notify::new()),
-            stop: CancellationToken::new(),
+            ending: Arc::default(),
         })
     }
 
@@ -175,6 +220,16 @@ impl Server {
     /// Where it listens for operators, if it does.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref().map(|(_, address)| *address)
+    }
+
+    /// Where it listens for commands on this machine, if it does.
+    pub fn control_address(&self) -> Option<SocketAddr> {
+        self.control.as_ref().map(|(_, address, _)| *address)
+    }
+
+    /// Requests for a successor, for whoever can start processes; once.
+    pub fn orders(&mut self) -> Option<mpsc::Receiver<HandOver>> {
+        self.orders.take()
     }
 
     /// Whether clients must present a key.
@@ -189,7 +244,12 @@ impl Server {
 
     /// A handle that stops the server or makes it read its config again.
     pub fn handle(&self) -> Handle {
-        Handle { hangup: Arc::clone(&self.hangup), stop: self.stop.clone() }
+        let listeners = [Some(&self.listener), self.admin.as_ref().map(|(listener, _)| listener)];
+        Handle {
+            hangup: Arc::clone(&self.hangup),
+            ending: Arc::clone(&self.ending),
+            listeners: listeners.map(|each| each.map(Arc::downgrade)),
+        }
     }
 
     /// Serves until the handle stops it, then lets open requests finish within the drain time.
@@ -207,11 +267,20 @@ impl Server {
     async fn serve(self) -> usize {
         let drain = self.app.snapshot().config.server.drain;
         let tasks = TaskTracker::new();
+        let admin = Admin {
+            app: Arc::clone(&self.app),
+            source: self.source.clone(),
+            address: self.address,
+            ending: Arc::clone(&self.ending),
+            control: None,
+        };
         // Answers until the drain is over.
         let _admin = self.admin.map(|(listener, _)| {
-            let app = Arc::clone(&self.app);
-            let admin = admin::Admin { app, source: self.source.clone(), address: self.address };
-            AbortOnDrop(tasks.spawn(admin::serve(Arc::new(admin), listener)))
+            AbortOnDrop(tasks.spawn(admin::serve(Arc::new(admin.clone()), listener)))
+        });
+        let control = self.control.map(|(listener, _, control)| {
+            let admin = Admin { control: Some(control), ..admin };
+            AbortOnDrop(tasks.spawn(admin::serve(Arc::new(admin), Arc::new(listener))))
         });
         let follow = reload::follow(
             Arc::clone(&self.app),
@@ -220,15 +289,19 @@ impl Server {
             self.watched,
             self.hangup,
         );
-        let stop = self.stop.clone();
+        let ending = Arc::clone(&self.ending);
         let mut following = pin!(follow);
-        let mut serving = pin!(listen::serve(self.workers, self.listener, self.stop, drain));
-        tokio::select! {
-            cut_off = &mut serving => return cut_off,
-            () = &mut following => {}
-            () = stop.cancelled() => {}
+        let mut serving = pin!(listen::serve(self.workers, self.listener, &ending, drain));
+        let cut_off = tokio::select! {
+            cut_off = &mut serving => cut_off,
+            () = &mut following => serving.await,
+            () = ending.begun() => serving.await,
+        };
+        ending.over(cut_off);
+        if control.is_some() {
+            ending.heard().await;
         }
-        serving.await
+        cut_off
     }
 }
 
@@ -236,13 +309,26 @@ impl Server {
 #[derive(Clone, Debug)]
 pub struct Handle {
     hangup: Arc<Notify>,
-    stop: CancellationToken,
+    ending: Arc<Ending>,
+    listeners: [Option<Weak<TcpListener>>; 2],
 }
 
 impl Handle {
     /// Stop listening, finish what is under way.
     pub fn stop(&self) {
-        self.stop.cancel();
+        self.ending.begin(How::Stop(None));
+    }
+
+    /// Resolves when the server is about to end because a successor has taken over.
+    pub async fn succeeded(&self) {
+        self.ending.succeeded().await;
+    }
+
+    /// Further descriptors of the sockets it listens on, for a successor: the clients', then the
+    /// operators' if there is one.
+    pub fn listeners(&self) -> io::Result<Vec<OwnedFd>> {
+        let sockets = self.listeners.iter().flatten().filter_map(Weak::upgrade);
+        sockets.map(|socket| socket.as_fd().try_clone_to_owned()).collect()
     }
 
     /// Read the config file now.
@@ -268,6 +354,29 @@ impl std::ops::Deref for ConfigView {
     fn deref(&self) -> &Config {
         &self.0.config
     }
+}
+
+/// Whether clients must present a key, if that does not follow from config alone. Off the loopback
+/// address a key is asked for unless the operator says otherwise.
+fn require_auth(
+    options: &Options,
+    config: &Config,
+    address: SocketAddr,
+) -> Result<Option<bool>, StartError> {
+    if address.ip().to_canonical().is_loopback() || options.allow_unauthenticated {
+        return Ok(options.require_auth);
+    }
+    let asked = options.require_auth.or(config.server.require_auth);
+    if asked == Some(false) || !config.has_key() {
+        return Err(StartError::Exposed(address));
+    }
+    Ok(Some(true))
+}
+
+/// A socket that is open already, on this event loop.
+fn adopt(socket: std::net::TcpListener) -> io::Result<TcpListener> {
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket)
 }
 
 /// Flag, then config.

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
 
-use crate::worker::Workers;
+use crate::ending::{Ending, How};
+use crate::worker::{Drain, Workers};
 
 /// Connections served at once at most; further ones wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 16_384;
@@ -26,19 +26,19 @@ pub(crate) struct Accepted {
     pub(crate) permit: OwnedSemaphorePermit,
 }
 
-/// Hands connections to `workers` until `stop`, then lets open requests finish for at most
+/// Hands connections to `workers` until the end begins, then lets open requests finish for at most
 /// `drain`. Returns the number of connections that were still open when the time was up.
 pub(crate) async fn serve(
     workers: Workers,
-    listener: TcpListener,
-    stop: CancellationToken,
+    listener: Arc<TcpListener>,
+    ending: &Ending,
     drain: Duration,
 ) -> usize {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let accepted = tokio::select! {
             biased;
-            () = stop.cancelled() => break,
+            () = ending.begun() => break,
             accepted = accept(&listener, &room) => accepted,
         };
         match accepted {
@@ -47,6 +47,11 @@ pub(crate) async fn serve(
         }
     }
     drop(listener);
+    let drain = match ending.how() {
+        Some(How::Succeeded) => Drain { limit: drain, succeeded: true },
+        Some(How::Stop(limit)) => Drain { limit: limit.unwrap_or(drain), succeeded: false },
+        None => Drain { limit: drain, succeeded: false },
+    };
     workers.drain(drain).await
 }
 

@@ -7,10 +7,12 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use http::header::CONNECTION;
+use http::{HeaderValue, Version};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -27,6 +29,20 @@ use crate::telemetry::Meter;
 
 /// Bytes of one request's head at most.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// How long a connection without a request may stay open after a successor has taken over. Longer
+/// than clients keep one for later use, so that it is they who close it: a request that is sent
+/// while the server closes is lost.
+const LINGER: Duration = Duration::from_secs(6);
+
+/// How the last connections are treated.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Drain {
+    /// How long open requests may take.
+    pub(crate) limit: Duration,
+    /// Whether somebody else serves new connections by now.
+    pub(crate) succeeded: bool,
+}
 
 /// What all requests of one worker share.
 #[derive(Debug)]
@@ -48,8 +64,8 @@ struct Seat {
     /// Unbounded, as every message holds a permit for one of a bounded number of connections.
     connections: mpsc::UnboundedSender<Accepted>,
     open: Arc<AtomicUsize>,
-    /// Sent to begin the drain, with how long it may take; dropped sends the worker home at once.
-    stop: oneshot::Sender<Duration>,
+    /// Sent to begin the drain; dropped sends the worker home at once.
+    stop: oneshot::Sender<Drain>,
     /// How many connections were cut off.
     stopped: oneshot::Receiver<usize>,
 }
@@ -73,10 +89,10 @@ impl Workers {
     }
 
     /// Lets open requests finish; returns how many connections were cut off.
-    pub(crate) async fn drain(self, limit: Duration) -> usize {
+    pub(crate) async fn drain(self, drain: Drain) -> usize {
         let mut stopped = Vec::new();
         for seat in self.all {
-            let _ = seat.stop.send(limit);
+            let _ = seat.stop.send(drain);
             stopped.push(seat.stopped);
         }
         let mut cut_off = 0;
@@ -109,20 +125,21 @@ impl Seat {
 async fn work(
     worker: Arc<Worker>,
     mut accepted: mpsc::UnboundedReceiver<Accepted>,
-    mut stopping: oneshot::Receiver<Duration>,
+    mut stopping: oneshot::Receiver<Drain>,
     open: Arc<AtomicUsize>,
 ) -> usize {
     let graceful = GracefulShutdown::new();
     let tasks = TaskTracker::new();
-    let limit = loop {
+    let closing = Arc::new(AtomicBool::new(false));
+    let Drain { limit, succeeded } = loop {
         let next = tokio::select! {
             biased;
-            limit = &mut stopping => break limit.unwrap_or_default(),
+            drain = &mut stopping => break drain.unwrap_or_default(),
             next = accepted.recv() => next,
         };
-        let Some(Accepted { stream, peer, permit }) = next else { break Duration::ZERO };
+        let Some(Accepted { stream, peer, permit }) = next else { break Drain::default() };
         let served = TcpStream::from_std(stream)
-            .map(|stream| serve(Arc::clone(&worker), stream, peer, &graceful));
+            .map(|stream| serve((&worker, &closing), stream, peer, &graceful));
         let open = Arc::clone(&open);
         tasks.spawn(async move {
             if let Ok(served) = served {
@@ -132,6 +149,12 @@ async fn work(
             drop(permit);
         });
     };
+    if succeeded {
+        // Whoever sends a request meanwhile is told to connect anew, to the successor.
+        closing.store(true, Ordering::Relaxed);
+        tasks.close();
+        let _ = tokio::time::timeout(LINGER.min(limit), tasks.wait()).await;
+    }
     tokio::select! {
         () = graceful.shutdown() => 0,
         () = tokio::time::sleep(limit) => open.load(Ordering::Relaxed),
@@ -139,7 +162,7 @@ async fn work(
 }
 
 fn serve(
-    worker: Arc<Worker>,
+    (worker, closing): (&Arc<Worker>, &Arc<AtomicBool>),
     stream: TcpStream,
     peer: std::net::SocketAddr,
     graceful: &GracefulShutdown,
@@ -154,10 +177,18 @@ fn serve(
         .http2()
         .timer(TokioTimer::new())
         .max_header_list_size(64 * 1024);
-    let service = service_fn(move |request| {
+    let (worker, closing) = (Arc::clone(worker), Arc::clone(closing));
+    let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
         let (id, host) = (worker.app.ids.next(), Native::new(Arc::clone(&worker)));
+        let closing = Arc::clone(&closing);
         async move {
-            Ok::<_, Infallible>(router_drive::handle(host, id, Some(peer.ip()), request).await)
+            let can_close = request.version() < Version::HTTP_2;
+            let handled = router_drive::handle(host, id, Some(peer.ip()), request);
+            let mut response = handled.await;
+            if can_close && closing.load(Ordering::Relaxed) {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
         }
     });
     let watcher = graceful.watcher();

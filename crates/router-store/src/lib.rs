@@ -313,6 +313,16 @@ impl Store {
         }
     }
 
+    /// Keeps what was counted so far and leaves the file to another process; from now on this one
+    /// counts in memory only. Redis is shared anyway.
+    pub fn release(&self) {
+        match &self.backing {
+            Backing::Nothing => {}
+            Backing::File(writer) => writer.release(),
+            Backing::Redis(remote) => remote.flush(),
+        }
+    }
+
     /// What `clear` ends must not come back from Redis.
     fn forget_shared(&self, provider: Option<&str>) {
         if let Backing::Redis(remote) = &self.backing {

@@ -56,6 +56,7 @@ pub(crate) struct Writer {
 
 enum Command {
     Flush(mpsc::SyncSender<()>),
+    Release(mpsc::SyncSender<()>),
     Stop,
 }
 
@@ -121,8 +122,17 @@ fn import(older: &Path, shared: &Shared, report: &Report) {
 impl Writer {
     /// Waits until what is in memory now is in the file, or writing failed.
     pub(crate) fn flush(&self) {
+        self.order(Command::Flush);
+    }
+
+    /// Writes what is in memory now and closes the file, so that another process can have it.
+    pub(crate) fn release(&self) {
+        self.order(Command::Release);
+    }
+
+    fn order(&self, command: fn(mpsc::SyncSender<()>) -> Command) {
         let (done, finished) = mpsc::sync_channel(1);
-        if self.commands.send(Command::Flush(done)).is_ok() {
+        if self.commands.send(command(done)).is_ok() {
             let _ = finished.recv_timeout(FLUSH_MAX);
         }
     }
@@ -220,6 +230,12 @@ impl Writing {
                 Ok(Command::Flush(done)) => {
                     self.save();
                     let _ = done.send(());
+                }
+                Ok(Command::Release(done)) => {
+                    self.save();
+                    drop(self);
+                    let _ = done.send(());
+                    return;
                 }
                 Ok(Command::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => {
                     self.save();

@@ -57,10 +57,15 @@ pub(crate) enum Operation {
     #[value(alias = "list-routing")]
     List,
     Validate,
+    StartupInstall,
+    StartupUninstall,
+    StartupStatus,
 }
 
 #[derive(Args, Debug, Default)]
 pub(crate) struct OperationFlags {
+    #[command(flatten)]
+    pub(crate) service: super::process::ServiceInstall,
     /// The provider's id.
     #[arg(long, alias = "providerId", value_name = "ID")]
     pub(crate) provider_id: Option<String>,

@@ -1,6 +1,7 @@
 //! Flags of `start`.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -8,6 +9,7 @@ use super::boolean;
 
 /// Flags of `start`. What is not given comes from the environment, then from the config file.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Start {
     /// Address to listen on [default: 127.0.0.1].
     #[arg(long, env = "LLM_ROUTER_HOST", value_name = "ADDRESS", value_parser = host)]
@@ -30,6 +32,25 @@ pub(crate) struct Start {
     /// Run with the built-in demo provider instead of a config file. Nothing leaves this machine.
     #[arg(long, conflicts_with = "config")]
     pub(crate) demo: bool,
+    /// Hand over to the program's file when it holds another version [default: true].
+    #[arg(long, alias = "watchBinary", env = "LLM_ROUTER_WATCH_BINARY", value_name = "BOOL",
+          num_args = 0..=1, default_missing_value = "true", value_parser = boolean)]
+    pub(crate) watch_binary: Option<bool>,
+    /// What to call this router in `status`, `stop`, `reload` and `logs` [default: default].
+    #[arg(long, value_parser = router_operator::instance::check_name)]
+    pub(crate) name: Option<String>,
+    /// Run in the background and return when it serves; `logs` shows what it says.
+    #[arg(long)]
+    pub(crate) background: bool,
+    /// If a router of yours holds the port, stop it and take its place. Nothing else is stopped.
+    #[arg(long)]
+    pub(crate) reclaim: bool,
+    /// Log to a file instead of standard error. It is set aside at 10 MiB; four older ones are kept.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log_file: Option<PathBuf>,
+    /// This process is the one in the background.
+    #[arg(long, hide = true)]
+    pub(crate) detached: bool,
     /// How much to log: error, warn, info, debug, trace, or a tracing filter.
     #[arg(long, env = "LLM_ROUTER_LOG", value_name = "LEVEL", default_value = "info")]
     pub(crate) log: String,
@@ -40,7 +61,7 @@ pub(crate) struct Start {
 }
 
 /// An IP address, or `localhost`.
-fn host(text: &str) -> Result<IpAddr, String> {
+pub(super) fn host(text: &str) -> Result<IpAddr, String> {
     if text.eq_ignore_ascii_case("localhost") {
         return Ok(IpAddr::from([127, 0, 0, 1]));
     }

@@ -70,6 +70,9 @@ fn operation(cx: &Cx, operation: Operation, flags: &OperationFlags) -> Result<Ou
     match operation {
         Operation::List => super::list::run(cx),
         Operation::Validate => super::validate::run(cx),
+        Operation::StartupInstall => super::service::install(cx, &flags.service),
+        Operation::StartupUninstall => super::service::uninstall(cx, flags.service.level),
+        Operation::StartupStatus => super::service::status(flags.service.level),
         Operation::UpsertProvider => upsert_provider(cx, flags),
         Operation::RemoveProvider => {
             let id = needed(flags.provider_id.as_deref(), "--provider-id")?;

@@ -1,16 +1,16 @@
 //! `llm-router explain`: where a request would go now, and why.
 
+use router_operator::instance::ask::{Question as Ask, Router};
 use router_server::Source;
 use router_server::explain::{Question, QuestionError, offline};
 use router_server::reload;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::start::config_failure;
 use crate::args::Explain;
 use crate::cx::Cx;
-use crate::operator::Operator;
 use crate::outcome::{Failure, Kind, Outcome};
-use crate::output;
+use crate::{operator, output};
 
 /// Asks the running router, or else answers from the config file with an empty state.
 pub(crate) fn run(cx: &Cx, flags: Explain) -> Result<Outcome, Failure> {
@@ -25,8 +25,8 @@ pub(crate) fn run(cx: &Cx, flags: Explain) -> Result<Outcome, Failure> {
         client: flags.client,
     };
     let admin = config.server.admin.as_ref().filter(|_| !flags.offline);
-    if let Some(operator) = admin.and_then(Operator::connect) {
-        return ask(operator, &question, cx.json);
+    if let Some(router) = admin.and_then(operator::connect) {
+        return ask(router, &question, cx.json);
     }
     if !flags.offline {
         let why = if admin.is_some() {
@@ -44,17 +44,15 @@ pub(crate) fn run(cx: &Cx, flags: Explain) -> Result<Outcome, Failure> {
     Ok(Outcome::new(explanation.to_string(), json!(explanation)))
 }
 
-fn ask(operator: Operator, question: &Question, as_json: bool) -> Result<Outcome, Failure> {
-    let address = operator.address();
+fn ask(router: Router, question: &Question, as_json: bool) -> Result<Outcome, Failure> {
+    let address = router.address();
     let accept = if as_json { "application/json" } else { "text/plain" };
-    let answer = operator.post("/admin/explain", accept, &json!(question).to_string())?;
+    let body = json!(question).to_string();
+    let answer = operator::ask(router, &Ask { accept, ..Ask::post("/admin/explain", &body) })?;
     if answer.status == 200 {
         output::note(&format!("as the router at http://{address} sees it"));
         let value = serde_json::from_str(&answer.body).unwrap_or_default();
         return Ok(Outcome::new(answer.body, value));
     }
-    let said: Value = serde_json::from_str(&answer.body).unwrap_or_default();
-    let message = said.pointer("/error/message").and_then(Value::as_str);
-    let message = message.map_or_else(|| format!("answered {}", answer.status), str::to_owned);
-    Err(Failure::new(Kind::Input, message))
+    Err(Failure::new(Kind::Input, answer.message()))
 }

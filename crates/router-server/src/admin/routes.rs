@@ -18,7 +18,7 @@ use crate::telemetry::{self, Gauges};
 /// Bytes of a request's body at most.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
-type Answer = Result<Response<Full<Bytes>>, Problem>;
+pub(super) type Answer = Result<Response<Full<Bytes>>, Problem>;
 
 /// Answers a request that presented the key.
 pub(super) async fn answer(
@@ -27,6 +27,11 @@ pub(super) async fn answer(
     head: &request::Parts,
     body: Incoming,
 ) -> Answer {
+    if let (Some(control), Some(command)) =
+        (&admin.control, head.uri.path().strip_prefix("/control/"))
+    {
+        return super::control::answer(admin, control, (&head.method, command), body).await;
+    }
     match (head.method.as_str(), head.uri.path()) {
         ("GET", "/metrics") => Ok(metrics(admin, snapshot)),
         ("GET", "/admin/status") => Ok(ok(&status(admin, snapshot))),
@@ -94,7 +99,7 @@ fn clear(admin: &Admin, snapshot: &Snapshot, head: &request::Parts) -> Answer {
         // A misspelt name must not clear everything.
         let Some(id) = pair.strip_prefix("provider=") else {
             let message = format!("unknown parameter `{pair}`; use `provider=ID`");
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "bad_request", message));
+            return Err(bad_request(message));
         };
         provider = Some(id);
     }
@@ -114,23 +119,31 @@ async fn explain(
     head: &request::Parts,
     body: Incoming,
 ) -> Answer {
-    let bad = |message: String| Problem::new(StatusCode::BAD_REQUEST, "bad_request", message);
-    let body = Limited::new(body, BODY_BYTES_MAX).collect().await;
-    let body = body.map_err(|error| bad(format!("cannot read the question: {error}")))?.to_bytes();
-    let question: Question = serde_json::from_slice(&body)
-        .map_err(|error| bad(format!("the question is not understood: {error}")))?;
+    let question: Question = read(body).await?;
     let explanation = explain::ask(&admin.app.store, &snapshot.table, &question);
     let explanation = explanation.map_err(|error| match error {
         QuestionError::Model(_) => {
             Problem::new(StatusCode::NOT_FOUND, "unknown_model", error.to_string())
         }
-        QuestionError::Dialect(_) | QuestionError::Client(_) => bad(error.to_string()),
+        QuestionError::Dialect(_) | QuestionError::Client(_) => bad_request(error.to_string()),
     })?;
     let accept = head.headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     if accept.is_some_and(|accept| accept.starts_with("text/plain")) {
         return Ok(text("text/plain; charset=utf-8", explanation.to_string()));
     }
     Ok(ok(&json!(explanation)))
+}
+
+/// The request's JSON body.
+pub(super) async fn read<T: serde::de::DeserializeOwned>(body: Incoming) -> Result<T, Problem> {
+    let body = Limited::new(body, BODY_BYTES_MAX).collect().await;
+    let body = body.map_err(|error| bad_request(format!("cannot read the body: {error}")))?;
+    serde_json::from_slice(&body.to_bytes())
+        .map_err(|error| bad_request(format!("the body is not understood: {error}")))
+}
+
+fn bad_request(message: String) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "bad_request", message)
 }
 
 fn reload(admin: &Admin) -> Answer {

@@ -5,10 +5,12 @@ use std::fs;
 use std::path::Path;
 
 /// A process.
-#[derive(Debug)]
-pub(crate) struct Holder {
-    pid: u32,
-    name: String,
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// Its number.
+    pub pid: u32,
+    /// What the system calls it.
+    pub name: String,
 }
 
 impl fmt::Display for Holder {
@@ -19,7 +21,7 @@ impl fmt::Display for Holder {
 
 /// The process that listens on TCP `port`; `None` where the system does not say, as it does not
 /// about other users' processes.
-pub(crate) fn of_port(port: u16) -> Option<Holder> {
+pub fn of_port(port: u16) -> Option<Holder> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
     let inode =
         tables.iter().find_map(|table| listening_inode(&fs::read_to_string(table).ok()?, port))?;
