@@ -16,10 +16,10 @@ pub mod operate;
 pub mod presets;
 pub mod probe;
 pub mod retest;
-pub mod upstream;
 pub mod service;
 pub mod tools;
 pub mod update;
+pub mod upstream;
 pub mod view;
 
 pub use failure::{Failure, Kind};

@@ -18,7 +18,13 @@ const MASTER: &str = "gw-marker-5ecret-master-0123456789-abcdef";
 const ADMIN: &str = "adm-marker-5ecret-0123456789-abcdefgh";
 const STORED: &str = "kc-marker-5ecret-stored";
 const PROXIES: [&str; 8] = [
-    "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
     "no_proxy",
 ];
 
@@ -87,9 +93,14 @@ fn a_probe_writes_what_it_found_and_says_so_in_its_documented_shape() {
     assert_eq!(provider["formats"], json!(["claude", "openai"]));
     assert_eq!(provider["lastProbe"]["workingFormats"], json!(["claude", "openai"]));
     assert_eq!(provider["lastProbe"]["modelSupport"]["demo-chat"], json!(["claude", "openai"]));
-    assert!(site.home.folder().read_dir().unwrap().flatten().all(|entry| {
-        !entry.file_name().to_string_lossy().contains("probe")
-    }));
+    assert!(
+        site.home
+            .folder()
+            .read_dir()
+            .unwrap()
+            .flatten()
+            .all(|entry| { !entry.file_name().to_string_lossy().contains("probe") })
+    );
 }
 
 #[test]
