@@ -146,7 +146,8 @@ fn records_name_the_key_and_budgets_in_money_outlive_a_restart() -> Result<()> {
     router.signal("TERM")?;
     router.wait()?;
     let mut command = router_e2e::router::command(router.home())?;
-    let output = command.args(["records", "export"]).output()?;
+    let records = router.home().join(".llm-router.records.sqlite");
+    let output = command.args(["records", "export", "--file"]).arg(records).output()?;
     let text = String::from_utf8(output.stdout)?;
     let labels: Vec<Value> = text
         .lines()

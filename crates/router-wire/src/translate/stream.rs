@@ -153,8 +153,11 @@ impl StreamTranslator {
         if let Form::Whole(body) = std::mem::replace(&mut self.form, Form::Events) {
             self.replay(&body, out);
         }
-        let (session, pipe) = (&self.session, &mut self.pipe);
-        self.decoder.finish(|event| pipe.event(session, event, out));
+        // What was cut off behind a whole answer is no part of it.
+        if !self.has_answer() {
+            let (session, pipe) = (&self.session, &mut self.pipe);
+            self.decoder.finish(|event| pipe.event(session, event, out));
+        }
         if !self.pipe.seen.over() {
             if self.has_answer() {
                 self.pipe.pass(&self.session, Event::End, out);

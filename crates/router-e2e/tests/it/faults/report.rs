@@ -35,7 +35,8 @@ pub(super) fn render(rows: &[Row], table: &Table, cells: usize) -> String {
            end has come, the answer is complete however the body ends, native or translated, and the client gets\n  \
            everything its own dialect ends with. Before it, the stream is broken.\n\
          - **Which status.** The upstream's own: of its status line, or the one inside its error event, as Gemini sends it;\n  \
-           where it names none, that of the failure's class. 529 is a status that only Messages clients know; the others\n  \
+           where it names none, that of the failure's class; a translated event of Responses only says `server_error`,\n  \
+           which is 500. 529 is a status that only Messages clients know; the others\n  \
            get 503 for it, native or translated.\n\
          - **What is too large.** An event above 16 MiB cannot be translated; it passes where nothing is translated.\n\n",
         faults = rows.len(),
