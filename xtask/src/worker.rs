@@ -22,12 +22,8 @@ use crate::{tools, wasm};
 const COMPATIBILITY_DATE: &str = "2026-01-01";
 /// The Durable Object's class, and the binding it is reached by.
 const OBJECT: (&str, &str) = ("PROVIDERS", "ProviderState");
-/// The parts, with their types.
-const PARTS: [(&str, &str); 3] = [
-    ("index.mjs", "application/javascript+module"),
-    ("index_bg.js", "application/javascript+module"),
-    ("index_bg.wasm", "application/wasm"),
-];
+/// The type of parts in JavaScript.
+const JS: &str = "application/javascript+module";
 /// Compressed bytes of all parts at most: the free plan takes 3 MB, and less starts faster.
 const COMPRESSED_BYTES_MAX: usize = 1_000_000;
 
@@ -51,12 +47,12 @@ pub(crate) fn run() -> Result<()> {
     let built = root().join("target").join(wasm::TARGET).join("edge/router_worker.wasm");
     let folder = folder();
     fs::create_dir_all(&folder)?;
-    bind(&built, &folder)?;
+    let parts = bind(&built, &folder)?;
     shrink(&folder.join("index_bg.wasm"))?;
     let glue = root().join("crates/router-worker/src/index.mjs");
     fs::copy(&glue, folder.join("index.mjs")).context("cannot copy the glue")?;
-    let size = compressed(&folder)?;
-    describe(&folder, size)?;
+    let size = compressed(&folder, &parts)?;
+    describe(&folder, &parts, size)?;
     say(&format!("target/worker: {size} bytes compressed"));
     if size > COMPRESSED_BYTES_MAX {
         bail!("the Worker is larger than {COMPRESSED_BYTES_MAX} bytes compressed");
@@ -69,8 +65,12 @@ pub(crate) fn folder() -> PathBuf {
     root().join("target/worker")
 }
 
-/// Writes `index_bg.js` and `index_bg.wasm`.
-fn bind(built: &Path, folder: &Path) -> Result<()> {
+/// A part's name and type.
+type Part = (String, &'static str);
+
+/// Writes `index_bg.js`, `index_bg.wasm` and the pieces of JavaScript that crates bring; returns
+/// all parts, the main one first.
+fn bind(built: &Path, folder: &Path) -> Result<Vec<Part>> {
     let mut output = Bindgen::new()
         .input_path(built)
         .out_name("index")
@@ -83,8 +83,19 @@ fn bind(built: &Path, folder: &Path) -> Result<()> {
         .generate_output()
         .context("cannot bind the module")?;
     fs::write(folder.join("index_bg.js"), output.js())?;
+    let mut parts = vec![("index.mjs".to_owned(), JS), ("index_bg.js".to_owned(), JS)];
+    for (of, pieces) in output.snippets() {
+        for (index, piece) in pieces.iter().enumerate() {
+            let name = format!("snippets/{of}/inline{index}.js");
+            let path = folder.join(&name);
+            fs::create_dir_all(path.parent().unwrap_or(folder))?;
+            fs::write(path, piece)?;
+            parts.push((name, JS));
+        }
+    }
     fs::write(folder.join("index_bg.wasm"), output.wasm_mut().emit_wasm())?;
-    Ok(())
+    parts.push(("index_bg.wasm".to_owned(), "application/wasm"));
+    Ok(parts)
 }
 
 /// Has binaryen make the module smaller, with the features the compiler uses anyway.
@@ -105,9 +116,9 @@ fn shrink(module: &Path) -> Result<()> {
 }
 
 /// Bytes of all parts together, compressed as an upload is.
-fn compressed(folder: &Path) -> Result<usize> {
+fn compressed(folder: &Path, parts: &[Part]) -> Result<usize> {
     let mut size = 0;
-    for (name, _) in PARTS {
+    for (name, _) in parts {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(&fs::read(folder.join(name))?)?;
         size += encoder.finish()?.len();
@@ -116,10 +127,12 @@ fn compressed(folder: &Path) -> Result<usize> {
 }
 
 /// Writes what an upload has to say about the parts.
-fn describe(folder: &Path, size: usize) -> Result<()> {
+fn describe(folder: &Path, parts: &[Part], size: usize) -> Result<()> {
     let (binding, class) = OBJECT;
+    let modules = parts.iter();
     let modules =
-        PARTS.map(|(name, content_type)| json!({ "name": name, "contentType": content_type }));
+        modules.map(|(name, content_type)| json!({ "name": name, "contentType": content_type }));
+    let modules: Vec<_> = modules.collect();
     let manifest = json!({
         "mainModule": "index.mjs",
         "modules": modules,

@@ -9,16 +9,9 @@ import { Log, LogLevel, Miniflare } from "miniflare";
 const TYPES = { "application/javascript+module": "ESModule", "application/wasm": "CompiledWasm" };
 
 const input = readline.createInterface({ input: process.stdin });
-const [first] = await Array.fromAsync(take(input, 1));
-const { module, bindings, objects, kv, inspect } = JSON.parse(first);
+const first = await new Promise((resolve) => input.once("line", resolve));
+const { module, bindings, objects, kv } = JSON.parse(first);
 const manifest = JSON.parse(fs.readFileSync(path.join(module, "manifest.json"), "utf8"));
-
-async function* take(lines, count) {
-  for await (const line of lines) {
-    yield line;
-    if (--count === 0) return;
-  }
-}
 
 const modules = manifest.modules.map(({ name, contentType }) => ({
   type: TYPES[contentType],
@@ -40,7 +33,6 @@ const edge = new Miniflare({
   bindings,
   durableObjects: objects ? Object.fromEntries(bound) : {},
   kvNamespaces: kv ? ["LLM_ROUTER_CONFIG_KV"] : [],
-  inspectorPort: inspect ? 0 : undefined,
   host: "127.0.0.1",
   port: 0,
   cf: false,
@@ -56,11 +48,9 @@ if (kv) {
   const namespace = await edge.getKVNamespace("LLM_ROUTER_CONFIG_KV");
   for (const [key, value] of Object.entries(kv)) await namespace.put(key, value);
 }
-if (inspect) console.log(`inspector on ${await edge.getInspectorURL()}`);
 console.log(`started in ${Math.round(performance.now() - begin)} ms`);
 console.log(`listening on http://${url.host}`);
-process.stdin.on("close", async () => {
+input.once("close", async () => {
   await edge.dispose();
   process.exit(0);
 });
-process.stdin.resume();

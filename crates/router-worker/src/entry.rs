@@ -59,7 +59,7 @@ fn respond(answer: Response<ReplyBody<Edge>>, gone: Gone) -> Result<web_sys::Res
     let (head, mut body) = answer.into_parts();
     let init = ResponseInit::new();
     init.set_status(head.status.as_u16());
-    init.set_headers(&to_js(&head.headers)?);
+    init.set_headers_headers(&to_js(&head.headers)?);
     match body.take_whole() {
         Some(bytes) => whole(&bytes, &init),
         None => {

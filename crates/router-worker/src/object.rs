@@ -1,5 +1,7 @@
 //! The Durable Object: an owner, and the SQLite database it is kept in.
 
+#![expect(missing_docs, reason = "the platform's macro writes methods that nobody here calls")]
+
 use std::cell::RefCell;
 use std::sync::Arc;
 

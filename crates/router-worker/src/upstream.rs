@@ -29,7 +29,7 @@ pub(crate) async fn send(request: Request<Payload>) -> Result<Response<Incoming>
     init.set_method(head.method.as_str());
     init.set_redirect(RequestRedirect::Manual);
     init.set_signal(Some(&signal));
-    init.set_headers(&to_js(&head.headers).map_err(failed)?);
+    init.set_headers_headers(&to_js(&head.headers).map_err(failed)?);
     init.set_body(&js_sys::Uint8Array::from(&body.join()[..]));
     let promise = global().fetch_with_str_and_init(&head.uri.to_string(), &init);
     let response = JsFuture::from(promise).await.map_err(failed)?;
