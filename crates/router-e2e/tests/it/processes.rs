@@ -394,8 +394,9 @@ fn another_version_in_the_programs_place_takes_over_by_itself() -> Result<()> {
     let config = home.join("config.json");
     std::fs::write(&config, provider.config(&[])?.to_string())?;
     // A link would be followed: the file itself is watched.
-    std::fs::hard_link(router::binary()?, &program)
-        .or_else(|_| std::fs::copy(router::binary()?, &program).map(|_| ()))?;
+    let binary = router::binary()?;
+    std::fs::hard_link(&binary, &program)
+        .or_else(|_| std::fs::copy(&binary, &program).map(|_| ()))?;
     let config = config.display().to_string();
     let start = ["start", "--background", "--config", &config, "--port", "0"];
     let mut command = std::process::Command::new(&program);
