@@ -184,11 +184,11 @@ fn translated(inbound: Dialect, body: &[u8], outbound: Dialect) -> Result<Vec<u8
 
 fn markdown(results: &Results) -> String {
     let mut text = report::heading(&results.machine, "Translation in the process");
-    text.push_str(&format!(
+    text += &format!(
         "\nThe best of {ROUNDS} rounds on one thread. CPU is that of decoder and encoder together.\n\n\
          {STREAM_EVENTS} events of a Chat stream with text and two tool calls, or the same in the \
          upstream's dialect:\n\n"
-    ));
+    );
     table(&mut text, "event", &results.streams);
     text.push_str(
         "\nA 200 KB Messages request of a coding agent (15 tools, 150 messages), or the same in \

@@ -24,6 +24,7 @@ fn main() -> io::Result<()> {
     let mut list = "&[\n".to_owned();
     for (name, path) in files {
         let path = path.canonicalize()?;
+        let path = path.display().to_string();
         let _ = writeln!(list, "({name:?}, include_bytes!({path:?}).as_slice()),");
     }
     list.push(']');

@@ -45,11 +45,6 @@ pub(crate) fn redis() -> Result<()> {
         .context("the tests need redis-server 7 (or Valkey's, under that name)")
 }
 
-/// What makes WebAssembly modules smaller.
-pub(crate) fn binaryen() -> Result<()> {
-    debian("wasm-opt", "binaryen").context("the Worker's module needs wasm-opt (binaryen)")
-}
-
 /// What judges the service's unit, and passes sockets on as systemd does.
 pub(crate) fn systemd() -> Result<()> {
     debian("systemd-analyze", "systemd")
@@ -74,11 +69,7 @@ fn apt(arguments: &[&str]) -> Result<()> {
 
 /// workerd, in which the Worker is tested.
 pub(crate) fn workerd() -> Result<()> {
-    let folder = "crates/router-e2e/cloudflare";
-    if works("npm", &["--prefix", folder, "ls", "--silent"]) {
-        return Ok(());
-    }
-    run("npm", &["--prefix", folder, "ci", "--silent"]).context("the tests need Node.js with npm")
+    node_packages("crates/router-e2e/cloudflare")
 }
 
 /// The official SDKs, which judge the router as its clients: a Python environment and Node

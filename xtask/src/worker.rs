@@ -1,7 +1,7 @@
-//! The Worker's module: built, bound to JavaScript, made small, and described for who uploads it.
+//! The Worker's module: built, bound to JavaScript, and described for who uploads it.
 //!
 //! ```text
-//!   cargo build --profile edge --target wasm32  ->  wasm-bindgen (as a library)  ->  wasm-opt
+//!   cargo build --profile edge --target wasm32  ->  wasm-bindgen (as a library)
 //!   target/worker/{index.mjs, index_bg.js, index_bg.wasm, manifest.json}
 //! ```
 
@@ -48,7 +48,6 @@ pub(crate) fn run() -> Result<()> {
     let folder = folder();
     fs::create_dir_all(&folder)?;
     let parts = bind(&built, &folder)?;
-    shrink(&folder.join("index_bg.wasm"))?;
     let glue = root().join("crates/router-worker/src/index.mjs");
     fs::copy(&glue, folder.join("index.mjs")).context("cannot copy the glue")?;
     let size = compressed(&folder, &parts)?;
@@ -96,23 +95,6 @@ fn bind(built: &Path, folder: &Path) -> Result<Vec<Part>> {
     fs::write(folder.join("index_bg.wasm"), output.wasm_mut().emit_wasm())?;
     parts.push(("index_bg.wasm".to_owned(), "application/wasm"));
     Ok(parts)
-}
-
-/// Has binaryen make the module smaller, with the features the compiler uses anyway.
-fn shrink(module: &Path) -> Result<()> {
-    tools::binaryen()?;
-    let path = module.to_str().context("a path that is no text")?;
-    let features = [
-        "--enable-bulk-memory",
-        "--enable-multivalue",
-        "--enable-mutable-globals",
-        "--enable-nontrapping-float-to-int",
-        "--enable-reference-types",
-        "--enable-sign-ext",
-    ];
-    let mut arguments = vec!["-Oz", path, "-o", path];
-    arguments.extend(features);
-    shell::run("wasm-opt", &arguments)
 }
 
 /// Bytes of all parts together, compressed as an upload is.

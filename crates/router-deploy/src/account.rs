@@ -34,9 +34,10 @@ impl Api {
                 answer = Ok(owned);
             }
         }
-        let answer = answer.map_err(|problem| match problem.kind {
-            Kind::Unreachable => problem,
-            _ => {
+        let answer = answer.map_err(|problem| {
+            if problem.kind == Kind::Unreachable {
+                problem
+            } else {
                 let message = format!("Cloudflare does not accept the API token: {problem}");
                 Problem { kind: Kind::Input, message, ..problem }
             }

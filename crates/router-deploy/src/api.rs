@@ -29,7 +29,7 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(20);
 /// An upload of ten megabytes over a slow line.
 const LIMITS: Limits = Limits {
     connect: Duration::from_secs(10),
-    total: Duration::from_secs(120),
+    total: Duration::from_mins(2),
     body_bytes: 8 * 1024 * 1024,
 };
 

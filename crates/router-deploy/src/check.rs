@@ -15,7 +15,7 @@ use crate::{Problem, random};
 /// What one question may take.
 const LIMITS: Limits = Limits {
     connect: Duration::from_secs(10),
-    total: Duration::from_secs(60),
+    total: Duration::from_mins(1),
     body_bytes: 4 * 1024 * 1024,
 };
 /// Time between questions while an answer is not yet the expected one.

@@ -300,7 +300,10 @@ fn is_local(origin: &str) -> bool {
         Ok(IpAddr::V6(ip)) => {
             ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()
         }
-        Err(_) => bare == "localhost" || bare.ends_with(".local") || bare.ends_with(".internal"),
+        Err(_) => {
+            let domain = bare.rsplit('.').next().unwrap_or_default();
+            bare == "localhost" || matches!(domain, "local" | "internal")
+        }
     }
 }
 

@@ -51,7 +51,7 @@ pub struct TailEvent {
 }
 
 impl Tail {
-    /// Begins to listen to a Worker. `client` has to speak HTTP/1.1, which WebSockets need.
+    /// Begins to listen to a Worker. `client` has to speak HTTP/1.1, which `WebSockets` need.
     pub async fn open(
         api: &Api,
         client: &Client,

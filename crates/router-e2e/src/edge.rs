@@ -48,8 +48,10 @@ impl Edge {
             bail!("workerd is not installed; `cargo x test` installs it");
         }
         let mut options = options.clone();
-        if options.get("module").is_none() {
-            options["module"] = json!(module()?);
+        if let Some(options) = options.as_object_mut()
+            && !options.contains_key("module")
+        {
+            options.insert("module".to_owned(), json!(module()?));
         }
         let mut child = Command::new("node")
             .arg("worker.mjs")

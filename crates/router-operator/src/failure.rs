@@ -53,13 +53,13 @@ pub struct Failure {
     /// What to do.
     pub hint: Option<String>,
     /// More for programs; `null` if there is nothing to add.
-    pub details: Value,
+    pub details: Box<Value>,
 }
 
 impl Failure {
     /// A failure of a kind.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, details: Value::Null }
+        Self { kind, message: message.into(), hint: None, details: Box::default() }
     }
 
     /// Bad input.
@@ -82,7 +82,7 @@ impl Failure {
     /// Adds more for programs.
     #[must_use]
     pub fn details(mut self, details: Value) -> Self {
-        self.details = details;
+        self.details = Box::new(details);
         self
     }
 

@@ -20,7 +20,7 @@ use crate::{Failure, presets};
 /// Programs whose settings can be taken over.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Origin {
-    /// `config.yaml` of the LiteLLM proxy.
+    /// `config.yaml` of the `LiteLLM` proxy.
     Litellm,
     /// `config.json` of claude-code-router.
     ClaudeCodeRouter,

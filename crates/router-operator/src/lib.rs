@@ -23,3 +23,8 @@ pub mod upstream;
 pub mod view;
 
 pub use failure::{Failure, Kind};
+
+/// Bytes as lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"))
+}

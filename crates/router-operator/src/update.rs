@@ -159,8 +159,7 @@ pub fn is_newer(version: &str, current: &str) -> bool {
 /// Fetches the program of a release and checks its digest.
 pub async fn download(client: &Client, release: &Release) -> Result<Vec<u8>, UpdateError> {
     let program = fetch(client, &release.url, PROGRAM_BYTES_MAX, PROGRAM_TIME_MAX).await?;
-    let digits =
-        Sha256::digest(&program).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let digits = crate::hex(&Sha256::digest(&program));
     if digits != release.sha256 {
         return Err(UpdateError::Digest { found: digits, expected: release.sha256.clone() });
     }

@@ -25,7 +25,7 @@ use body::{Limit, question};
 use judge::{Judged, judge};
 
 /// Rate limits that ask for a longer wait than this are not waited for.
-pub const WAIT_MAX: Duration = Duration::from_secs(120);
+pub const WAIT_MAX: Duration = Duration::from_mins(2);
 /// The shortest wait after a rate limit.
 const WAIT_MIN: Duration = Duration::from_millis(250);
 /// Requests with another limit on the answer, after one that was refused for its limit.
@@ -115,7 +115,7 @@ impl Asker<'_> {
     async fn once(&self, way: &Way, model: &str, facts: &Facts, limit: Limit) -> Judged {
         let question = match question(way.dialect, model, facts, limit) {
             Ok(question) => question,
-            Err(why) => return Judged::no_answer(Outcome::Unconfirmed, why),
+            Err(why) => return Judged::no_answer(Outcome::Unconfirmed, &why),
         };
         let body = Bytes::from(question.body);
         let started = Instant::now();
@@ -127,7 +127,7 @@ impl Asker<'_> {
         };
         let mut judged = match sent {
             Ok(answer) => judge(way.dialect, model, &answer, question.session, now()),
-            Err(failed) => Judged::no_answer(failed.outcome, failed.message),
+            Err(failed) => Judged::no_answer(failed.outcome, &failed.message),
         };
         judged.check.latency = started.elapsed();
         judged.check.message = self.scrub(&judged.check.message);

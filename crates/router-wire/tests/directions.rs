@@ -196,7 +196,8 @@ fn calls(outbound: Dialect, sent: &Value) -> Vec<Call> {
                 match block["type"].as_str() {
                     Some("tool_use") => calls.push((text(&block["id"]), block["input"].clone())),
                     Some("tool_result") => {
-                        let said = text(&block["content"]).or(text(&block["content"][0]["text"]));
+                        let said =
+                            text(&block["content"]).or_else(|| text(&block["content"][0]["text"]));
                         results.push((text(&block["tool_use_id"]), said.unwrap()));
                     }
                     _ => {}
@@ -234,7 +235,7 @@ fn calls(outbound: Dialect, sent: &Value) -> Vec<Call> {
                     calls.push((text(&call["id"]), call["args"].clone()));
                 } else if result.is_object() {
                     let said = &result["response"];
-                    let said = text(&said["output"]).or(text(&said["result"])).unwrap();
+                    let said = text(&said["output"]).or_else(|| text(&said["result"])).unwrap();
                     results.push((text(&result["id"]), said));
                 }
             }
@@ -276,7 +277,7 @@ fn short(outbound: Dialect) -> Vec<u8> {
             let end = if index == SHORT.len() - 2 { "\"tool_calls\"" } else { "null" };
             format!(r#"[{{"index":0,"delta":{delta},"finish_reason":{end}}}]"#)
         };
-        chat.push_str(&format!("data: {head},\"choices\":{choices}}}\n\n"));
+        chat += &format!("data: {head},\"choices\":{choices}}}\n\n");
     }
     chat.push_str("data: [DONE]\n\n");
     if outbound == OpenaiChat {

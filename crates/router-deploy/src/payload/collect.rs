@@ -112,6 +112,7 @@ impl Collector<'_> {
     }
 
     /// A text that is a secret or refers to one.
+    #[expect(clippy::needless_pass_by_value, reason = "it is written to")]
     fn slot(
         &mut self,
         value: Option<&mut Value>,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::processes::{asked, run};
 
 /// How long a tool may take for one task.
-const TASK_MAX: Duration = Duration::from_secs(120);
+const TASK_MAX: Duration = Duration::from_mins(2);
 /// What the demo provider says in every answer after a tool was used.
 const ANSWERED: &str = "That settles your request";
 

@@ -165,6 +165,7 @@ fn stored(path: &Path) -> Finding {
 }
 
 #[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere there is nothing to tell")]
 fn room(folder: &Path) -> Option<Finding> {
     let about = folder.display().to_string();
     let stats = match rustix::fs::statvfs(folder) {

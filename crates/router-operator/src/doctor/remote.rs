@@ -14,7 +14,7 @@ use crate::discover::refused;
 use crate::upstream::{Asker, Failed, Outcome, Way};
 
 /// How far the clocks may be apart before it is worth a word.
-const SKEW_MAX: Duration = Duration::from_secs(60);
+const SKEW_MAX: Duration = Duration::from_mins(1);
 /// Providers asked at most.
 const PROVIDERS_MAX: usize = 200;
 

@@ -99,7 +99,7 @@ fn one(
         out.leave(path, "it has no base_url");
         return Ok(());
     }
-    keys(&mut members, text(channel.get("key")));
+    keys(&mut members, text(channel.get("key")).as_deref());
     let is_on = channel.get("status").and_then(Value::as_i64).unwrap_or(1) == 1;
     if !is_on {
         members.insert("enabled".to_owned(), false.into());
@@ -150,7 +150,7 @@ fn address(preset: &str, url: &str) -> String {
     }
 }
 
-fn keys(members: &mut Map<String, Value>, key: Option<String>) {
+fn keys(members: &mut Map<String, Value>, key: Option<&str>) {
     let keys: Vec<String> = key
         .iter()
         .flat_map(|key| key.lines())

@@ -147,7 +147,7 @@ fn target(out: &Imported, written: &Value) -> Option<String> {
 fn other(out: &mut Imported, key: &str, value: &Value) {
     let Some(written) = text(Some(value)) else { return };
     match key {
-        "Providers" | "providers" | "Router" => {}
+        "Providers" | "providers" | "Router" | "LOG" | "NON_INTERACTIVE_MODE" => {}
         "APIKEY" => out.master_key = Some(secret(&written)),
         "HOST" => out.settings.push((vec!["server", "host"], written.into())),
         "PORT" => match written.parse::<u16>() {
@@ -159,10 +159,9 @@ fn other(out: &mut Imported, key: &str, value: &Value) {
             Err(_) => out.leave(key, "not a number"),
         },
         "LOG_LEVEL" => out.settings.push((vec!["telemetry", "logLevel"], written.into())),
-        "LOG" | "NON_INTERACTIVE_MODE" => {}
         "PROXY_URL" => out.leave(key, "set HTTPS_PROXY where the router is started"),
         "CUSTOM_ROUTER_PATH" => {
-            out.leave(key, "JavaScript cannot be taken over; see routing.md for aliases")
+            out.leave(key, "JavaScript cannot be taken over; see routing.md for aliases");
         }
         _ => out.leave(key, "there is no such setting"),
     }

@@ -1,4 +1,4 @@
-//! Variables in a file, one a line, such as the `.env` of an OpenRouter client.
+//! Variables in a file, one a line, such as the `.env` of an `OpenRouter` client.
 
 use serde_json::{Map, Value, json};
 
@@ -29,7 +29,7 @@ pub(super) fn read(text: &str) -> Result<Imported, Failure> {
         }
         if let Some(model) = value_of(&model) {
             add_model(&mut members, &model);
-            out.default_model.get_or_insert(format!("{}/{model}", preset.id));
+            out.default_model.get_or_insert_with(|| format!("{}/{model}", preset.id));
         }
         if !members.contains_key("baseUrl") && !members.contains_key("baseUrlByFormat") {
             out.leave(

@@ -1,4 +1,4 @@
-//! `config.yaml` of the LiteLLM proxy (<https://docs.litellm.ai/docs/proxy/configs>).
+//! `config.yaml` of the `LiteLLM` proxy (<https://docs.litellm.ai/docs/proxy/configs>).
 
 mod settings;
 

@@ -24,7 +24,7 @@ use super::{Control, Instance, Instances};
 /// Names the instance whose place a new process takes.
 pub const SUCCEEDS_VARIABLE: &str = "LLM_ROUTER_SUCCEEDS";
 /// How long a successor may take until it serves.
-pub const READY_MAX: Duration = Duration::from_secs(60);
+pub const READY_MAX: Duration = Duration::from_mins(1);
 /// The first descriptor that is passed on.
 const FIRST: i32 = 3;
 /// Sockets passed on at most: the clients' and the operators'.

@@ -29,8 +29,11 @@ pub(super) fn read(fields: &Fields, notes: &mut Vec<String>) -> Result<Addresses
             return Err(not_an_address(text));
         }
         notes.extend(read.ignored.iter().map(|part| format!("not an address, left out: {part}")));
-        common
-            .extend(read.found.into_iter().filter(|url| !common.contains(url)).collect::<Vec<_>>());
+        for url in read.found {
+            if !common.contains(&url) {
+                common.push(url);
+            }
+        }
     }
     match common.as_slice() {
         [] => {}

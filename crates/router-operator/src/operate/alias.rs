@@ -40,7 +40,7 @@ pub fn put(document: &mut Document, id: &str, fields: &Fields) -> Result<Done, F
     let is_new = !document.alias_ids().iter().any(|each| each == id);
     let mut members = Map::new();
     let strategy = fields.strategy.as_deref().map(strategy).transpose()?;
-    if let Some(strategy) = strategy.or(is_new.then_some("auto")) {
+    if let Some(strategy) = strategy.or_else(|| is_new.then_some("auto")) {
         members.insert("strategy".to_owned(), strategy.into());
     }
     if let Some(text) = &fields.targets {

@@ -181,7 +181,7 @@ fn apply(bucket: &mut Map<String, Value>, id: &str, fields: &Fields) -> Result<(
     if let Some(models) = &fields.models {
         let mut list = parse::models(models).found;
         if let Some(all) = list.iter_mut().find(|each| each.eq_ignore_ascii_case("all")) {
-            *all = "all".to_owned();
+            "all".clone_into(all);
         }
         if list.is_empty() {
             return Err(Failure::input("no models are named").hint("name model ids, or `all`"));

@@ -98,14 +98,13 @@ pub fn put(
         if let Some(named) = &named {
             retain_buckets(&mut members, named);
         }
-        complete(&members, fields, &named, template_models.as_ref())?;
+        complete(&members, fields, named.as_deref(), template_models.as_ref())?;
         document.add_provider(&id, &members)?;
-        match named {
-            Some(named) => add_models(document, &id, &named)?,
-            None => {
-                let models = template_models.into_iter();
-                document.edit_provider(&id, &models.map(|m| ("models".to_owned(), m)).collect())?;
-            }
+        if let Some(named) = named {
+            add_models(document, &id, &named)?;
+        } else {
+            let models = template_models.into_iter();
+            document.edit_provider(&id, &models.map(|m| ("models".to_owned(), m)).collect())?;
         }
         notes.extend(first_default(document, &id)?);
     } else {
@@ -266,7 +265,7 @@ fn retain_buckets(members: &mut Map<String, Value>, models: &[String]) {
 fn complete(
     members: &Map<String, Value>,
     fields: &Fields,
-    models: &Option<Vec<String>>,
+    models: Option<&[String]>,
     template_models: Option<&Value>,
 ) -> Result<(), Failure> {
     let has = |key: &str| members.get(key).is_some_and(|value| !value.is_null());

@@ -59,10 +59,8 @@ fn default_model(document: &Document) -> Option<String> {
 /// The first model of the provider that had the default, else of the first provider with one.
 fn next_default(document: &Document, before: &str) -> Option<String> {
     let own = before.split_once('/').map(|(provider, _)| provider.to_owned());
-    let providers = own.into_iter().chain(document.provider_ids());
-    providers
-        .filter_map(|id| Some(format!("{id}/{}", document.model_ids(&id).ok()?.first()?)))
-        .next()
+    let mut providers = own.into_iter().chain(document.provider_ids());
+    providers.find_map(|id| Some(format!("{id}/{}", document.model_ids(&id).ok()?.first()?)))
 }
 
 fn empty_aliases(document: &Document) -> Vec<String> {

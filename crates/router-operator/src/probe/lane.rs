@@ -193,7 +193,7 @@ impl<'a> Host<'a> {
                 (None, None, None) => run.test(model).await,
             };
             if check.outcome == Outcome::NetworkError && run.dead.is_some() {
-                *unreachable = run.dead.clone();
+                unreachable.clone_from(&run.dead);
             }
             self.shared.memory.keep(&key.0, key.1, run.at, &check);
             self.progress.checked(&check, &key.0, key.1, is_known);
@@ -332,15 +332,12 @@ impl Run<'_> {
             self.told = Some(check.clone());
         }
         let next = ways.iter().enumerate().skip(self.at + 1);
-        match next.into_iter().find(|(_, then)| differs(now, then)) {
-            Some((at, _)) => {
-                self.at = at;
-                true
-            }
-            None => {
-                self.dead.clone_from(&self.told);
-                false
-            }
+        let next = next.into_iter().find(|(_, then)| differs(now, then));
+        if let Some((at, _)) = next {
+            self.at = at;
+        } else {
+            self.dead.clone_from(&self.told);
         }
+        next.is_some()
     }
 }

@@ -151,5 +151,5 @@ fn fingerprint(subject: &Subject) -> String {
         hash.update(format!("{:?}\n", subject.upstream.auth.get(dialect)));
     }
     hash.update(format!("{:?}", subject.upstream.headers.keys().collect::<Vec<_>>()));
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::hex(&hash.finalize())
 }

@@ -315,7 +315,7 @@ async fn an_interrupted_probe_goes_on_where_it_stopped() {
     assert_eq!(known.into_inner().unwrap(), ["demo-chat", "demo-classic"]);
     let asked: Vec<_> = demo.requests().into_iter().skip(sent).collect();
     let in_chat = |record: &&router_demo::Record| record.path == "/v1/chat/completions";
-    let again: Vec<_> = asked.iter().filter(in_chat).map(|record| record.json()).collect();
+    let again: Vec<_> = asked.iter().filter(in_chat).map(router_demo::Record::json).collect();
     assert!(again.iter().all(|body| body["model"] != "demo-chat"), "{again:?}");
     assert!(!state.exists(), "a complete probe leaves no state");
 }

@@ -135,16 +135,13 @@ pub fn undo(tool: Tool, places: &Places, scope: Scope) -> Result<Undone, ToolErr
     }
     let mut undone = Undone { restored: Vec::new(), removed: Vec::new() };
     for (path, text) in changes {
-        match text {
-            Some(text) => {
-                write(&path, &text)?;
-                undone.restored.push(path);
-            }
-            None => {
-                let removed = fs::remove_file(&path);
-                removed.map_err(|error| cannot("remove", &path, error))?;
-                undone.removed.push(path);
-            }
+        if let Some(text) = text {
+            write(&path, &text)?;
+            undone.restored.push(path);
+        } else {
+            let removed = fs::remove_file(&path);
+            removed.map_err(|error| cannot("remove", &path, error))?;
+            undone.removed.push(path);
         }
     }
     fs::remove_file(&record).map_err(|error| cannot("remove", &record, error))?;
@@ -157,6 +154,7 @@ fn cannot(verb: &'static str, path: &Path, error: std::io::Error) -> ToolError {
 
 /// `current` without the patch; `Some(None)` if there would be no file. `None` if the patched lines
 /// were changed since.
+#[expect(clippy::option_option, reason = "no answer and no file are two things")]
 fn unpatched(edit: &FileEdit, current: &str) -> Option<Option<String>> {
     if current == edit.after {
         return Some(edit.before.clone());

@@ -79,7 +79,7 @@ impl Settings {
             }
             Self::Toml(document) => set_toml(document.as_table_mut(), path, value),
             Self::Yaml(text) => {
-                *text = yaml::set(text, path.first().copied().unwrap_or_default(), value)?;
+                *text = yaml::set(text, path.first().copied().unwrap_or_default(), value);
                 Ok(())
             }
             Self::Env(text) => {

@@ -13,11 +13,11 @@ pub(super) fn get(text: &str, key: &str) -> Option<String> {
 }
 
 /// Puts a text at `key`.
-pub(super) fn set(text: &str, key: &str, value: &Value) -> Result<String, String> {
+pub(super) fn set(text: &str, key: &str, value: &Value) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let line = format!("{key}: {}", scalar(value));
-    let Some(start) = find(&lines, key) else { return Ok(append(text, &line)) };
-    Ok(splice(&lines, start, end_of(&lines, start), &[line]))
+    let Some(start) = find(&lines, key) else { return append(text, &line) };
+    splice(&lines, start, end_of(&lines, start), &[line])
 }
 
 /// Puts an object into the list at `list`: in the place of the one with the same `key`, or in

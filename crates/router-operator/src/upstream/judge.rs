@@ -117,8 +117,8 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    pub(super) fn no_answer(outcome: Outcome, message: String) -> Self {
-        Self::new(outcome, None, &message)
+    pub(super) fn no_answer(outcome: Outcome, message: &str) -> Self {
+        Self::new(outcome, None, message)
     }
 
     fn new(outcome: Outcome, status: Option<u16>, message: &str) -> Self {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::Wait;
 
 /// The span in which requests are counted.
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// Requests that may still be sent, by everybody who shares it.
 #[derive(Debug)]

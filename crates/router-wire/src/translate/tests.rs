@@ -206,12 +206,10 @@ fn a_stream_without_its_start_gets_one() {
     }
 }
 
+type Kinds = Vec<(Cow<'static, str>, Severity)>;
+
 /// What a stream lost, and what the same answer loses when it comes whole.
-fn lost(
-    session: &Session,
-    stream: &str,
-    whole: &str,
-) -> (Vec<(Cow<'static, str>, Severity)>, Vec<(Cow<'static, str>, Severity)>) {
+fn lost(session: &Session, stream: &str, whole: &str) -> (Kinds, Kinds) {
     let kinds = |losses: &[Loss]| {
         let mut kinds: Vec<_> = losses.iter().map(|it| (it.code.clone(), it.severity)).collect();
         kinds.sort();
@@ -226,7 +224,7 @@ fn lost(
 }
 
 fn events(list: &[&str]) -> String {
-    list.iter().map(|data| format!("data: {data}\n\n")).collect()
+    list.iter().fold(String::new(), |out, data| out + &format!("data: {data}\n\n"))
 }
 
 #[test]

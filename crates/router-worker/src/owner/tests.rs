@@ -30,6 +30,7 @@ fn bucket(concurrent: Option<u64>, requests: Option<u64>) -> Bucket {
         input_tokens: None,
         output_tokens: None,
         concurrent,
+        cost: None,
     }
 }
 

@@ -159,7 +159,7 @@ fn dialects() -> Vec<Scenario> {
         ),
         scenario(
             "the default model",
-            vec![Ask::post("/v1/chat/completions", json!({"messages": text.clone()}))],
+            vec![Ask::post("/v1/chat/completions", json!({"messages": text}))],
         ),
         scenario(
             "headers that pass",

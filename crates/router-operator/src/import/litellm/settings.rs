@@ -8,9 +8,8 @@ use super::{Imported, secret, text};
 pub(super) fn strategy(out: &mut Imported, file: &Value) -> &'static str {
     let written = text(file.pointer("/router_settings/routing_strategy"));
     match written.as_deref() {
-        None => "auto",
+        None | Some("least-busy") => "auto",
         Some("simple-shuffle") => "weighted-rr",
-        Some("least-busy") => "auto",
         Some("usage-based-routing" | "usage-based-routing-v2") => "quota-aware-weighted-rr",
         Some("latency-based-routing") => "least-latency",
         Some("cost-based-routing") => "least-cost",
@@ -95,7 +94,7 @@ fn fallbacks(out: &mut Imported, path: &str, value: &Value) {
         let known = |other: &&Value| out.aliases.iter().any(|(id, _)| *other == id.as_str());
         let (there, missing): (Vec<&Value>, Vec<&Value>) = others.iter().partition(known);
         let there: Vec<Value> = there.into_iter().cloned().collect();
-        let missing: Vec<String> = missing.iter().map(|each| each.to_string()).collect();
+        let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
         for other in missing {
             out.leave(format!("{path}.{name}"), format!("{other} is not a model of the list"));
         }

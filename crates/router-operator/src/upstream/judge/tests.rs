@@ -38,6 +38,7 @@ fn only_an_answer_in_the_dialect_confirms_a_model() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn errors_say_whether_it_is_the_address_the_key_or_the_model() {
     let openai = |message: &str, code: &str| {
         format!(

@@ -78,7 +78,7 @@ fn events(list: &[Value]) -> Vec<u8> {
     let mut out = Vec::new();
     for event in list {
         let data = event.to_string();
-        crate::sse::encode(&mut out, event["type"].as_str().unwrap(), data.as_bytes());
+        sse::encode(&mut out, event["type"].as_str().unwrap(), data.as_bytes());
     }
     out
 }

@@ -226,7 +226,7 @@ mod tests {
         );
         check(r##"{"a":{"$ref":"#"}}"##, r#"{"a":{"a":{}}}"#, true);
         check(r##"{"a":{"$ref":"#/b"}}"##, r#"{"a":{}}"#, true);
-        check(r##"{"a":{"$ref":"https://x"}}"##, r#"{"a":{}}"#, true);
+        check(r#"{"a":{"$ref":"https://x"}}"#, r#"{"a":{}}"#, true);
         check(
             r##"{"$defs":{"A":{"$ref":"#/$defs/B"},"B":{"$ref":"#/$defs/A"}},"x":{"$ref":"#/$defs/A"}}"##,
             r#"{"x":{}}"#,
@@ -252,8 +252,7 @@ mod tests {
         let mut schema = String::from("{\"$defs\":{\"d0\":{\"type\":\"string\"}");
         for level in 1..40 {
             let one = format!("{{\"$ref\":\"#/$defs/d{}\"}}", level - 1);
-            schema
-                .push_str(&format!(",\"d{level}\":{{\"properties\":{{\"a\":{one},\"b\":{one}}}}}"));
+            schema += &format!(",\"d{level}\":{{\"properties\":{{\"a\":{one},\"b\":{one}}}}}");
         }
         schema.push_str("},\"properties\":{\"x\":{\"$ref\":\"#/$defs/d39\"}}}");
         let inlined = inline(&schema).unwrap();
