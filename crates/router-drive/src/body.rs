@@ -22,7 +22,9 @@ impl Payload {
         let rest: Vec<Bytes> = pieces.collect();
         if let (false, Some(last)) = (rest.is_empty(), payload.parts.last_mut()) {
             let mut joined = last.to_vec();
-            rest.iter().for_each(|piece| joined.extend_from_slice(piece));
+            for piece in &rest {
+                joined.extend_from_slice(piece);
+            }
             *last = joined.into();
         }
         payload
