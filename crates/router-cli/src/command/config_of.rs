@@ -1,7 +1,6 @@
 //! The config as commands that ask providers need it.
 
 use router_config::{Config, nearest, slug};
-use router_secret::Host;
 use router_server::{Source, reload};
 
 use crate::cx::Cx;

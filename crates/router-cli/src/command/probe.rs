@@ -27,8 +27,12 @@ pub(crate) fn run(cx: &Cx, flags: &ProviderProbe) -> Result<Outcome, Failure> {
         subject.models = parse::models(models).found;
     }
     if let Some(endpoints) = &flags.endpoints {
-        let bases = parse::endpoints(endpoints);
-        let bases: Result<Vec<_>, _> = bases.iter().map(|text| BaseUrl::new(text)).collect();
+        let read = parse::endpoints(endpoints);
+        if !read.ignored.is_empty() {
+            let what = read.ignored.join(", ");
+            return Err(Failure::input(format!("--endpoints: not an address: {what}")));
+        }
+        let bases: Result<Vec<_>, _> = read.found.iter().map(|text| BaseUrl::new(text)).collect();
         let bases = bases.map_err(|why| Failure::input(format!("--endpoints: {why}")))?;
         subject.add_endpoints(&bases);
     }
