@@ -108,7 +108,11 @@ pub(crate) fn conformance() -> Result<()> {
 pub(crate) fn parity() -> Result<()> {
     tools::workerd()?;
     worker::run()?;
-    published("parity")
+    shell::run("cargo", &["build", "--locked", "-p", "router-cli"])?;
+    let filter = "test(/^(parity|worker)::/)";
+    let line =
+        ["nextest", "run", "--locked", "-p", "router-e2e", "--ignore-default-filter", "-E", filter];
+    shell::run_with("cargo", &line, &[("UPDATE_DOCS", "1")])
 }
 
 /// Meets every fault with every dialect and writes down what comes of it.

@@ -1,4 +1,10 @@
 //! The command line, as typed: one file per group of commands.
+#![expect(
+    clippy::doc_markdown,
+    clippy::struct_excessive_bools,
+    clippy::struct_field_names,
+    reason = "the comments are the help, the members are the flags"
+)]
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -11,6 +11,7 @@ const ANSWER_BYTES_MAX: u64 = 4096;
 
 /// The circumstances of a command.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a circumstance of its own")]
 pub(crate) struct Cx {
     config: Option<PathBuf>,
     /// Whether the answer is one JSON document.

@@ -49,7 +49,7 @@ pub(crate) struct Place {
     /// Environment of wrangler.toml; the Worker is called NAME-ENV.
     #[arg(long)]
     pub(crate) env: Option<String>,
-    /// Cloudflare account [default: CLOUDFLARE_ACCOUNT_ID, else the token's only one].
+    /// Cloudflare account [default: `CLOUDFLARE_ACCOUNT_ID`, else the token's only one].
     #[arg(long, alias = "accountId", value_name = "ID")]
     pub(crate) account_id: Option<String>,
     /// API token: `-` for standard input, env:NAME or file:PATH [default: CLOUDFLARE_API_TOKEN,

@@ -185,6 +185,7 @@ pub(crate) struct Limit {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of them in a process")]
 pub(crate) enum LimitCommand {
     /// Add a bucket to a provider, or change the one with this id.
     #[command(visible_alias = "edit")]

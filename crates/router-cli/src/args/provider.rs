@@ -11,7 +11,6 @@ pub(crate) struct Provider {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of them in a process")]
 pub(crate) enum ProviderCommand {
     /// Add a provider, by preset or from scratch.
     Add(ProviderAdd),

@@ -52,6 +52,7 @@ pub(crate) struct Setup {
     pub(crate) no_check: bool,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map`")]
 fn tool(name: String) -> Tool {
     let found = Tool::ALL.into_iter().find(|tool| tool.name() == name);
     // The parser has let only these through.

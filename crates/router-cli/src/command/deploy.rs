@@ -156,12 +156,13 @@ fn module(folder: Option<&Path>) -> Result<Module, Failure> {
     if let Some(folder) = folder {
         return Module::read(folder).map_err(failure);
     }
-    Module::embedded().map(|module| module.map_err(failure)).unwrap_or_else(|| {
-        Err(Failure::input("this build of llm-router carries no Worker").hint(
+    let carried = Module::embedded().ok_or_else(|| {
+        Failure::input("this build of llm-router carries no Worker").hint(
             "use a release, or build the Worker with `cargo x worker` and name its folder: \
              --module target/worker",
-        ))
-    })
+        )
+    });
+    carried?.map_err(failure)
 }
 
 /// A key that flags ask to be made, or give.

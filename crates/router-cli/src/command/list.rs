@@ -21,14 +21,15 @@ pub(crate) fn run(cx: &Cx) -> Result<Outcome, Failure> {
     if !exists {
         text.push_str(" (not there yet)");
     }
+    let part = |key: &str| value.get(key).cloned().unwrap_or_default();
     let show = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or("none").to_owned();
-    let _ = write!(text, "\n{}  {}", label("version"), value["version"]);
+    let _ = write!(text, "\n{}  {}", label("version"), part("version"));
     let _ = write!(text, "\n{}  {}", label("default model"), show("defaultModel"));
     let _ = write!(text, "\n{}  {}", label("master key"), show("masterKey"));
     let _ = write!(text, "\n\n{}", styled(STRONG, "providers"));
-    let _ = write!(text, "\n{}", providers(&value["providers"]));
+    let _ = write!(text, "\n{}", providers(&part("providers")));
     let _ = write!(text, "\n\n{}", styled(STRONG, "aliases"));
-    let _ = write!(text, "\n{}", aliases(&value["aliases"]));
+    let _ = write!(text, "\n{}", aliases(&part("aliases")));
     if let Some(members) = value.as_object_mut() {
         members.insert("path".to_owned(), path.to_string_lossy().into());
         members.insert("exists".to_owned(), exists.into());

@@ -54,10 +54,8 @@ pub(crate) fn run(cx: &Cx, flags: &ProviderProbe) -> Result<Outcome, Failure> {
         .edit(flags.edit.dry_run, |document| probed(document, &report, &subject.upstream))?;
     let mut outcome = super::edit::outcome(&done, &saved, flags.edit.dry_run);
     outcome.text = format!("{}\n{}", shown(&report), outcome.text);
-    if let Some(value) = &mut outcome.value {
-        if let Some(members) = value.as_object_mut() {
-            members.insert("probe".to_owned(), report.to_json());
-        }
+    if let Some(members) = outcome.value.as_mut().and_then(serde_json::Value::as_object_mut) {
+        members.insert("probe".to_owned(), report.to_json());
     }
     Ok(outcome)
 }

@@ -37,7 +37,7 @@ impl Progress {
     /// Takes note of an event.
     pub(crate) fn event(&self, event: &Event) {
         if let Some(bar) = &self.bar {
-            self.draw(bar, event);
+            draw(bar, event);
         } else if self.has_lines
             && let Some(line) = line(event)
         {
@@ -45,29 +45,29 @@ impl Progress {
         }
     }
 
-    fn draw(&self, bar: &ProgressBar, event: &Event) {
-        match event {
-            Event::ModelCheck { completed, total, check, .. } => {
-                bar.set_length(u64::try_from(*total).unwrap_or(u64::MAX));
-                bar.set_position(u64::try_from(*completed).unwrap_or(u64::MAX));
-                bar.set_message(check.model.clone());
-                if let Some(line) = line(event) {
-                    bar.suspend(|| note(&line));
-                }
-            }
-            Event::RateLimitWait { .. } => bar.set_message(line(event).unwrap_or_default()),
-            _ => {
-                if let Some(line) = line(event) {
-                    bar.suspend(|| note(&line));
-                }
-            }
-        }
-    }
-
     /// Takes the bar away.
     pub(crate) fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
+        }
+    }
+}
+
+fn draw(bar: &ProgressBar, event: &Event) {
+    match event {
+        Event::ModelCheck { completed, total, check, .. } => {
+            bar.set_length(u64::try_from(*total).unwrap_or(u64::MAX));
+            bar.set_position(u64::try_from(*completed).unwrap_or(u64::MAX));
+            bar.set_message(check.model.clone());
+            if let Some(line) = line(event) {
+                bar.suspend(|| note(&line));
+            }
+        }
+        Event::RateLimitWait { .. } => bar.set_message(line(event).unwrap_or_default()),
+        _ => {
+            if let Some(line) = line(event) {
+                bar.suspend(|| note(&line));
+            }
         }
     }
 }
@@ -81,7 +81,11 @@ fn line(event: &Event) -> Option<String> {
         Event::ModelList { endpoint, count: None, message } => {
             styled(FAINT, format!("{endpoint} has no list of models: {message}"))
         }
-        Event::ModelCheck { is_known: true, .. } => return None,
+        Event::ModelCheck { is_known: true, .. }
+        | Event::MatrixStart { .. }
+        | Event::EndpointStart { .. }
+        | Event::EndpointDone { .. }
+        | Event::MatrixDone { .. } => return None,
         Event::ModelCheck { check, endpoint, format, completed, total, .. } => {
             let (style, detail) = if check.outcome == Outcome::Ok {
                 (GOOD, format!("{} ms", check.latency_ms))
@@ -106,9 +110,5 @@ fn line(event: &Event) -> Option<String> {
             let seconds = time.as_secs_f32();
             styled(WARN, format!("waiting {seconds:.1} s {why}: {model} {what} @ {endpoint}"))
         }
-        Event::MatrixStart { .. }
-        | Event::EndpointStart { .. }
-        | Event::EndpointDone { .. }
-        | Event::MatrixDone { .. } => return None,
     })
 }

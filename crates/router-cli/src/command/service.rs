@@ -186,6 +186,7 @@ fn home() -> Result<PathBuf, Failure> {
     std::env::home_dir().ok_or_else(|| Failure::input("there is no home directory"))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
 fn failure(error: ServiceError) -> Failure {
     let message = error.to_string();
     match error {

@@ -29,7 +29,9 @@ pub(crate) fn run(cx: &Cx, flags: &Setup) -> Result<Outcome, Failure> {
         let undone = tools::undo(tool, &places, scope).map_err(failure)?;
         let mut text = format!("{} is as it was before", tool.title());
         for (word, files) in [("restored", &undone.restored), ("removed", &undone.removed)] {
-            files.iter().for_each(|file| text.push_str(&format!("\n  {word} {}", file.display())));
+            for file in files {
+                text += &format!("\n  {word} {}", file.display());
+            }
         }
         let value =
             json!({ "tool": tool.name(), "restored": undone.restored, "removed": undone.removed });
@@ -52,7 +54,7 @@ pub(crate) fn run(cx: &Cx, flags: &Setup) -> Result<Outcome, Failure> {
         let diffs: Vec<_> = plan.edits.iter().map(|edit| edit.diff(key)).collect();
         let mut text = diffs.concat();
         if text.is_empty() && !plan.edits.is_empty() {
-            text = "nothing would change".to_owned();
+            "nothing would change".clone_into(&mut text);
         }
         push_steps(&mut text, &plan);
         put(&mut value, "diff", json!(diffs.concat()));
@@ -232,6 +234,7 @@ fn models(config: &Config, flags: &Setup) -> Result<Models, Failure> {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
 fn failure(error: ToolError) -> Failure {
     let message = error.to_string();
     match error {

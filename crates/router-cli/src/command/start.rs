@@ -390,13 +390,11 @@ fn holding(place: &Place, port: u16) -> Holding {
         // The system does not say who it is; the file says who it should be.
         None => instance.facts.address.port() == port,
     });
-    match ours {
-        Some(instance) => Holding::Ours(Box::new(instance)),
-        None => {
-            let unknown = || "another process".to_owned();
-            Holding::Other(holder.map_or_else(unknown, |holder| holder.to_string()))
-        }
+    if let Some(instance) = ours {
+        return Holding::Ours(Box::new(instance));
     }
+    let unknown = || "another process".to_owned();
+    Holding::Other(holder.map_or_else(unknown, |holder| holder.to_string()))
 }
 
 /// Stops the router of ours that holds the port. Nobody else's process is ever touched.

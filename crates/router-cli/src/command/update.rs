@@ -52,7 +52,7 @@ fn described(copy: &Copy, newest: Option<&Release>) -> Outcome {
     let mut text = format!("this is version {VERSION}, {}\n", copy.program.display());
     match newest {
         Some(newest) if is_newer => {
-            text.push_str(&format!("there is version {}\n", newest.version))
+            text.push_str(&format!("there is version {}\n", newest.version));
         }
         Some(_) => text.push_str("there is no newer version\n"),
         None => {}
@@ -93,6 +93,7 @@ fn swapped_value(program: &Path, previous: &Path, version: &str) -> Value {
     json!({ "program": program, "previous": previous, "version": version, "updated": true })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
 fn failure(error: UpdateError) -> Failure {
     let message = error.to_string();
     match error {

@@ -36,8 +36,8 @@ struct Site {
 
 impl Site {
     fn new(face: Face) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all();
-        let runtime = { runtime }.build().unwrap();
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
         let options = Options { key: Some(KEY.to_owned()), face, ..Options::default() };
         let demo = Demo::start(([127, 0, 0, 1], 0).into(), options);
         let demo = runtime.block_on(demo).unwrap();

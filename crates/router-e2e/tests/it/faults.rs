@@ -160,10 +160,9 @@ fn expected(row: &Row, cell: Cell) -> Option<Outcome> {
     let fine = Outcome { seen: Seen::Answer, calls: (1, 0), kept: [Vec::new(), Vec::new()] };
     Some(match fate? {
         Fate::Fine | Fate::Sealed => fine,
-        Fate::Late => late(),
         // These dialects end with an event of their own; in Chat the reason for the end is one.
         Fate::Ending if cell.upstream == Speaks::Chat => fine,
-        Fate::Ending => late(),
+        Fate::Late | Fate::Ending => late(),
         Fate::Translated(_) if cell.client == cell.upstream => fine,
         Fate::Early(class) | Fate::Translated(class) => early(row, class, cell),
     })

@@ -79,7 +79,7 @@ impl Copy {
 
     fn digest(&self) -> Result<String> {
         let new = std::fs::read(self.folder.path().join("new"))?;
-        Ok(Sha256::digest(new).iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(Sha256::digest(new).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
     }
 
     fn update(&self, flags: &[&str]) -> Result<Output> {

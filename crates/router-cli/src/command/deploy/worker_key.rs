@@ -122,15 +122,14 @@ async fn verify(
     if flags.check.no_check {
         return Ok(None);
     }
-    let url = match &flags.check.check_url {
-        Some(url) => url.clone(),
-        None => {
-            let status = router_deploy::status(&session.api, &session.account, &subject.name).await;
-            let urls = status.map_err(failure)?.urls;
-            urls.into_iter().next().ok_or_else(|| {
-                Failure::input("no address of the Worker is known").hint("--check-url names one")
-            })?
-        }
+    let url = if let Some(url) = &flags.check.check_url {
+        url.clone()
+    } else {
+        let status = router_deploy::status(&session.api, &session.account, &subject.name).await;
+        let urls = status.map_err(failure)?.urls;
+        urls.into_iter().next().ok_or_else(|| {
+            Failure::input("no address of the Worker is known").hint("--check-url names one")
+        })?
     };
     if !cx.json {
         note(&format!("asking {url}"));

@@ -120,7 +120,7 @@ fn publish(rows: &[(&str, String, String)]) -> Result<()> {
          is what it takes beyond a Worker that does\nnothing.\n\n| figure | measured | limit |\n|---|---|---|\n",
     );
     for (name, measured, limit) in rows {
-        text.push_str(&format!("| {name} | {measured} | {limit} |\n"));
+        text += &format!("| {name} | {measured} | {limit} |\n");
     }
     std::fs::write(Path::new(PATH), text)?;
     Ok(())

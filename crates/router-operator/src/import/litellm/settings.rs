@@ -47,7 +47,6 @@ pub(super) fn read(out: &mut Imported, file: &Value) {
 fn setting(out: &mut Imported, section: &str, key: &str, value: &Value) {
     let path = format!("{section}.{key}");
     match key {
-        "routing_strategy" => {}
         "fallbacks" => fallbacks(out, &path, value),
         "model_group_alias" => group_aliases(out, &path, value),
         "master_key" => out.master_key = text(Some(value)).map(|key| secret(&key)),
@@ -72,7 +71,7 @@ fn setting(out: &mut Imported, section: &str, key: &str, value: &Value) {
                 "set contextWindow on models: those that are too small are passed over",
             );
         }
-        "drop_params" | "set_verbose" | "modify_params" => {}
+        "routing_strategy" | "drop_params" | "set_verbose" | "modify_params" => {}
         _ => out.leave(path, "there is no such setting"),
     }
 }
