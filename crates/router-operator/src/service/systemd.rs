@@ -116,7 +116,7 @@ mod tests {
             ],
             environment: vec![("HTTPS_PROXY".to_owned(), "http://u:p\"%@h:1".to_owned())],
             home: "/home/a b%c".into(),
-            user: Some("nobody".to_owned()),
+            user: Some("daemon".to_owned()),
             writes_to: vec!["/var/lib/x".into()],
         }
     }
