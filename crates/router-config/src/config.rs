@@ -265,7 +265,7 @@ pub struct Translation {
     pub effort_headers: bool,
     /// Limit of an answer where nobody states one, in tokens.
     pub max_tokens_default: u64,
-    /// Whether a cache mark of an hour may become twelve hours at OpenAI.
+    /// Whether a cache mark of an hour may become one of twelve hours.
     pub cache_12h: bool,
 }
 

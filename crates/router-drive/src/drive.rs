@@ -28,6 +28,7 @@ use crate::ids::RequestId;
 use crate::inbound::Refused;
 use crate::reply::{self, ReplyBody};
 
+mod again;
 mod attempt;
 mod decode;
 mod headers;

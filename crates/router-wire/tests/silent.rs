@@ -22,7 +22,9 @@ const TARGETS: [(Dialect, &str); 6] = [
 
 /// Body, losses and memory of a translation, or its error.
 fn trace(inbound: Dialect, body: &Value, outbound: Dialect, model: &str) -> Result<String, String> {
-    let facts = FactsTable::embedded().lookup(model);
+    let mut facts = FactsTable::embedded().lookup(model);
+    // A request with anything a model cannot see is refused as a whole.
+    (facts.images, facts.pdf) = (true, true);
     let options = Options::default();
     let target = Target { dialect: outbound, model, facts: &facts, options: &options };
     let extra = RequestExtra { model: Some("m"), ..RequestExtra::default() };

@@ -72,7 +72,7 @@ document! {
         /// Limit of an answer where neither the client nor what is known of the model states one,
         /// in tokens; 8192 if absent.
         max_tokens_default: u64 = "maxTokensDefault",
-        /// Whether a cache mark of an hour may become the dearer twelve hours at OpenAI.
+        /// Whether a cache mark of an hour may become one of twelve hours, which costs more.
         cache_12h: bool = "cache12h",
     }
 }

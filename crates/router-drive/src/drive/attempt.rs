@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body_util::BodyExt;
 use router_config::Operation as Endpoint;
 use router_core::catalog::Timeouts;
@@ -18,6 +18,7 @@ use super::outbound::{Translated, Way};
 use super::settle::Settling;
 use super::watch::{Cut, Verdict, Watch, failure_of};
 use super::{Job, headers, outbound};
+use crate::body::Payload;
 use crate::host::{Host, within};
 use crate::reply;
 
@@ -218,7 +219,7 @@ impl<H: Host> Call<'_, H> {
 
     /// A whole answer, proved to be one.
     async fn whole(
-        self,
+        mut self,
         head: http::response::Parts,
         body: H::Body,
         total: Option<H::Instant>,
@@ -237,13 +238,14 @@ impl<H: Host> Call<'_, H> {
         if peek::peek(&plain).is_err() && !plain.starts_with(b"[") {
             return Err(garbled("the upstream's answer is not a JSON object").into());
         }
+        let plain = self.continued(plain, total).await;
         match self.way {
             Way::Native if outbound::streams(self.job) && !self.job.array => {
                 if self.job.endpoint == Endpoint::Completions {
                     return Err(garbled("the upstream answered a streamed request whole").into());
                 }
                 let session = outbound::native_session(self.job);
-                let told = Translated { session, losses: Vec::new() };
+                let told = Translated { session, losses: Vec::new(), again: None };
                 replayed(self.job, &head.headers, &plain, told, self.timeouts)
             }
             Way::Native => Ok(native_whole(self.job, &head, body, plain)),
@@ -252,6 +254,28 @@ impl<H: Host> Call<'_, H> {
             }
             Way::Translated(translated) => translated_whole(self.job, &head, &plain, *translated),
         }
+    }
+
+    /// The answer with what further calls bring, as long as the upstream interrupts itself.
+    async fn continued(&mut self, plain: Bytes, total: Option<H::Instant>) -> Bytes {
+        let Way::Translated(translated) = &mut self.way else { return plain };
+        let Some(mut again) = translated.again.take() else { return plain };
+        let mut last = plain;
+        while let Some(body) = again.turn.whole(&last) {
+            let Some(next) = self.answer(again.request(body), total).await else { break };
+            last = next;
+        }
+        again.turn.joined(&last).map_or(last, Bytes::from)
+    }
+
+    /// The whole answer to a further call; nothing if it is none.
+    async fn answer(&self, request: Request<Payload>, total: Option<H::Instant>) -> Option<Bytes> {
+        let sent = self.job.host.send(request, self.timeouts.connect);
+        let (head, body) = within::<H, _>(total, sent).await?.ok()?.into_parts();
+        let body = within::<H, _>(total, collect_paced::<H>(body, self.timeouts)).await?.ok()?;
+        let plain = Encoding::of(&head.headers).decode(&body, ANSWER_BYTES_MAX)?;
+        let is_answer = head.status.is_success() && classified::<H>(&head, &plain).is_none();
+        (is_answer && peek::peek(&plain).is_ok()).then_some(plain)
     }
 
     /// A stream, held until its first meaningful output.

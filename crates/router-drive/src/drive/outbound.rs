@@ -7,6 +7,7 @@ use router_config::{Operation as Endpoint, Upstream};
 use router_core::failure::{Failure, FailureClass};
 use router_core::plan::Candidate;
 use router_wire::Dialect;
+use router_wire::anthropic::turn::Turn;
 use router_wire::canonical::Loss;
 use router_wire::peek::{self, Peek};
 use router_wire::splice::{Part, Splice};
@@ -15,6 +16,7 @@ use router_wire::translate::{
     without_state,
 };
 
+use super::again::Again;
 use super::attempt::Failed;
 use super::{Job, headers};
 use crate::body::Payload;
@@ -62,6 +64,8 @@ pub(super) enum Way {
 pub(super) struct Translated {
     pub(super) session: Session,
     pub(super) losses: Vec<Loss>,
+    /// The turn, where the upstream may interrupt it.
+    pub(super) again: Option<Box<Again>>,
 }
 
 /// Builds the request for `candidate`, without the state of earlier reasoning if it is `stateless`.
@@ -80,7 +84,8 @@ pub(super) fn build<H: Host>(
     let native = candidate.dialect == job.dialect;
     headers::to_upstream(job, native, |beta| provider.allows_beta(beta), &mut added);
     let mut operation = job.endpoint;
-    let (body, way) = if native {
+    let mut asked = None;
+    let (body, mut way) = if native {
         (spliced(job, model, stateless), Way::Native)
     } else {
         let outbound =
@@ -93,12 +98,19 @@ pub(super) fn build<H: Host>(
         if let Endpoint::Generate { stream } = &mut operation {
             *stream = outbound.stream;
         }
-        let way = Translated { session: outbound.session, losses: outbound.losses };
+        let may_pause = !outbound.stream || Turn::may_pause(&outbound.body);
+        asked =
+            (candidate.dialect == Dialect::Anthropic && may_pause).then(|| outbound.body.clone());
+        let way = Translated { session: outbound.session, losses: outbound.losses, again: None };
         (Payload::new([outbound.body.into()]), Way::Translated(Box::new(way)))
     };
     let uri = address(job, provider, candidate.dialect, operation, model).ok_or_else(|| {
         misconfigured(format!("provider `{}` has no usable base URL", provider.id))
     })?;
+    if let (Some(asked), Way::Translated(way)) = (asked, &mut way) {
+        let (uri, headers) = (uri.clone(), added.clone());
+        way.again = Some(Box::new(Again { turn: Turn::new(asked), uri, headers }));
+    }
     let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;

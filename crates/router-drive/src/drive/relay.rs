@@ -13,6 +13,7 @@ use http_body::{Body, Frame};
 use router_core::catalog::StreamPolicy;
 use router_wire::Dialect;
 
+use super::again::Calling;
 use super::attempt::Streaming;
 use super::settle::{End, Settling};
 use super::timer::{Silence, SilenceTimer};
@@ -45,6 +46,9 @@ pub(crate) struct Relay<H: Host> {
     waits: u8,
     /// `None` once the stream has ended.
     upstream: Option<H::Body>,
+    /// The call that goes on with an interrupted stream; `upstream` is `None` as long as it lasts.
+    calling: Option<Calling<H>>,
+    connect: Option<Duration>,
     watch: Watch,
     /// The inbound dialect.
     dialect: Dialect,
@@ -66,9 +70,22 @@ impl<H: Host> Relay<H> {
         let timer = SilenceTimer::new(timeouts.idle, policy.keep_alive);
         let mut ready = Merged::default();
         ready.add(held);
-        let mut relay =
-            Self { ready, waits: 0, upstream, watch, dialect, timer, complete: None, settling };
-        if relay.upstream.is_none() {
+        let (waits, calling, connect, complete) = (0, None, timeouts.connect, None);
+        let mut relay = Self {
+            ready,
+            waits,
+            upstream,
+            calling,
+            connect,
+            watch,
+            dialect,
+            timer,
+            complete,
+            settling,
+        };
+        if relay.upstream.is_some() {
+            relay.call_again();
+        } else {
             relay.settling.keep(relay.watch.kept());
             relay.finish(End::Complete);
         }
@@ -81,10 +98,8 @@ impl<H: Host> Relay<H> {
     /// upstream's connection. So before handing on what is there, that task gets one turn: what
     /// it delivers goes into the same write, and a token that comes alone waits for microseconds.
     fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        while let Some(upstream) = &mut self.upstream
-            && self.ready.len() < MERGE_BYTES
-        {
-            match Pin::new(upstream).poll_frame(cx) {
+        while self.is_open() && self.ready.len() < MERGE_BYTES {
+            match self.poll_upstream(cx) {
                 Poll::Ready(Some(Ok(frame))) => self.take_in(frame),
                 Poll::Ready(Some(Err(error))) => {
                     self.end(&Cut::Broken(H::words(&error)));
@@ -108,12 +123,42 @@ impl<H: Host> Relay<H> {
         Poll::Ready(self.ready.take())
     }
 
+    fn is_open(&self) -> bool {
+        self.upstream.is_some() || self.calling.is_some()
+    }
+
+    /// The next frame of the upstream's body, which may be that of a further call.
+    fn poll_upstream(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, H::BodyError>>> {
+        if let Some(calling) = &mut self.calling {
+            let Some(body) = std::task::ready!(calling.poll(cx)) else { return Poll::Ready(None) };
+            (self.upstream, self.calling) = (Some(body), None);
+            self.watch.resumed();
+            self.timer.heard();
+        }
+        match &mut self.upstream {
+            Some(upstream) => Pin::new(upstream).poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    /// If the upstream has interrupted its answer: goes on with it.
+    fn call_again(&mut self) {
+        if let Some(request) = self.watch.next_call() {
+            self.upstream = None;
+            self.calling = Some(Calling::new(self.settling.host(), request, self.connect));
+        }
+    }
+
     fn take_in(&mut self, frame: Frame<Bytes>) {
         // Trailers say nothing a client of these formats reads.
         let Ok(piece) = frame.into_data() else { return };
         self.timer.heard();
         self.waits = 0;
         self.ready.add(self.watch.push(piece));
+        self.call_again();
         if self.watch.is_over() || self.is_late() {
             self.end(&Cut::Closed);
         }
@@ -131,9 +176,16 @@ impl<H: Host> Relay<H> {
         self.complete.is_some_and(|at| COMPLETE_GRACE < H::instant() - at)
     }
 
+    /// Ends all calls; false if there was none.
+    fn close(&mut self) -> bool {
+        let was_open = self.is_open();
+        (self.upstream, self.calling) = (None, None);
+        was_open
+    }
+
     /// The upstream is done, one way or another: what the client still has to be told.
     fn end(&mut self, cut: &Cut) {
-        if self.upstream.take().is_some() {
+        if self.close() {
             let (last, end) = self.watch.end(cut);
             self.ready.add(last);
             if self.complete.is_none() {
@@ -164,7 +216,7 @@ impl<H: Host> Body for Relay<H> {
 impl<H: Host> Drop for Relay<H> {
     /// The one end that nothing else can notice: the client went away.
     fn drop(&mut self) {
-        if self.upstream.take().is_some() {
+        if self.close() {
             self.finish(End::ClientGone);
         }
     }

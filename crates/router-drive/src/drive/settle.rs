@@ -64,6 +64,11 @@ impl<H: Host> Settling<H> {
         }
     }
 
+    /// Where calls are made.
+    pub(crate) fn host(&self) -> H {
+        self.host.clone()
+    }
+
     /// The client is about to get an answer of this status.
     pub(crate) fn head(&mut self, status: StatusCode) {
         self.status = Some(status.as_u16());

@@ -1,6 +1,7 @@
 //! Looking at a stream as it passes, and deciding what of it the client gets.
 
 use bytes::Bytes;
+use http::Request;
 use router_core::failure::{Failure, Fault, classify_stream_error, classify_transport};
 use router_wire::Usage;
 use router_wire::canonical::Loss;
@@ -11,6 +12,7 @@ use super::Job;
 use super::attempt::Failed;
 use super::outbound::Way;
 use super::settle::End;
+use crate::body::Payload;
 use crate::host::Host;
 use native::NativeWatch;
 use translated::TranslatedWatch;
@@ -68,6 +70,21 @@ impl Watch {
         match self {
             Self::Native(watch) => watch.push(piece),
             Self::Translated(watch) => watch.push(&piece),
+        }
+    }
+
+    /// The call that goes on with an answer the upstream has interrupted.
+    pub(crate) fn next_call(&mut self) -> Option<Request<Payload>> {
+        match self {
+            Self::Native(_) => None,
+            Self::Translated(watch) => watch.next_call(),
+        }
+    }
+
+    /// That call answers.
+    pub(crate) fn resumed(&mut self) {
+        if let Self::Translated(watch) = self {
+            watch.resumed();
         }
     }
 

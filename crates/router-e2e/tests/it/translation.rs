@@ -320,6 +320,73 @@ fn b7_22_state_an_upstream_cannot_read_is_left_out_once() -> Result<()> {
     Ok(())
 }
 
+/// An upstream that interrupts each turn `pauses` times and then says the rest.
+fn pausing(pauses: usize) -> Result<Origin> {
+    Origin::start(move |request, socket| {
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let turns = body["messages"].as_array().cloned().unwrap_or_default();
+        let said = turns.last().filter(|turn| turn["role"] == "assistant");
+        let so_far = said.map_or(0, |turn| turn["content"].as_array().map_or(0, Vec::len));
+        let (text, reason) =
+            if so_far < pauses { ("I look. ", "pause_turn") } else { ("Found.", "end_turn") };
+        let bytes = if body["stream"] == true {
+            format!(
+                concat!(
+                    "event: message_start\ndata: {{\"type\":\"message_start\",\"message\":{{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\",\"content\":[],\"usage\":{{\"input_tokens\":3,\"output_tokens\":1}}}}}}\n\n",
+                    "event: content_block_start\ndata: {{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{{\"type\":\"text\",\"text\":\"\"}}}}\n\n",
+                    "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{{\"type\":\"text_delta\",\"text\":\"{}\"}}}}\n\n",
+                    "event: content_block_stop\ndata: {{\"type\":\"content_block_stop\",\"index\":0}}\n\n",
+                    "event: message_delta\ndata: {{\"type\":\"message_delta\",\"delta\":{{\"stop_reason\":\"{}\"}},\"usage\":{{\"output_tokens\":2}}}}\n\n",
+                    "event: message_stop\ndata: {{\"type\":\"message_stop\"}}\n\n",
+                ),
+                text, reason
+            )
+        } else {
+            let mut answer: Value =
+                serde_json::from_str(whole_answer(Speaks::Messages)).unwrap_or_default();
+            answer["content"][0]["text"] = json!(text);
+            answer["stop_reason"] = json!(reason);
+            answer.to_string()
+        };
+        let bytes = if body["stream"] == true { stream(&bytes) } else { whole(&bytes) };
+        let _ = std::io::Write::write_all(socket, &bytes);
+    })
+}
+
+#[test]
+fn a_turn_the_upstream_interrupts_goes_on_to_its_end() -> Result<()> {
+    for (pauses, calls, reason) in [(2, 3, "stop"), (50, 5, "length")] {
+        let origin = pausing(pauses)?;
+        let mut config = origin.config(&["claude"]);
+        config["providers"][0]["facts"] = json!({"web_search_tool": "web_search_20250305"});
+        let router = Router::start(&config)?;
+        for is_stream in [false, true] {
+            let before = origin.received().len();
+            let body = json!({"model": "p/m", "stream": is_stream, "stream_options":
+                {"include_usage": true}, "web_search_options": {},
+                "messages": [{"role": "user", "content": "q"}]});
+            let mut body = body;
+            if !is_stream && let Some(body) = body.as_object_mut() {
+                body.remove("stream_options");
+            }
+            let answer = ask(&router, Speaks::Chat, &body, is_stream)?;
+            let text = answer.text();
+            assert_eq!(answer.status, 200, "{text}");
+            assert_eq!(origin.received().len() - before, calls, "{text}");
+            assert!(text.contains(&format!("\"finish_reason\":\"{reason}\"")), "{text}");
+            assert!(text.contains(&format!("\"prompt_tokens\":{}", 3 * calls)), "{text}");
+            assert!(text.contains(&format!("\"completion_tokens\":{}", 2 * calls)), "{text}");
+            assert_eq!(text.matches("I look. ").count(), pauses.min(calls), "{text}");
+        }
+        // A client of Messages knows the ending and goes on itself.
+        let before = origin.received().len();
+        let answer = ask(&router, Speaks::Messages, &messages(json!({})), false)?;
+        assert!(answer.text().contains("pause_turn"), "{}", answer.text());
+        assert_eq!(origin.received().len() - before, 1);
+    }
+    Ok(())
+}
+
 #[test]
 fn a_message_thread_begins_and_is_to_be_replayed() -> Result<()> {
     let origin = Origin::saying(whole(CHAT_ANSWER))?;

@@ -37,6 +37,8 @@ pub struct Turn {
 #[derive(Debug, Default)]
 struct Stream {
     decoder: sse::Decoder,
+    /// Something else than events: it is handed on as it is.
+    other: Option<bool>,
     /// Blocks under way, by the upstream's index.
     open: BTreeMap<u64, Part>,
     /// Blocks the client has had before this call began.
@@ -178,6 +180,13 @@ impl Turn {
 
     /// Takes the next piece of a stream and hands on to `out` what is not about a pause.
     pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+        let first = piece.iter().find(|byte| !byte.is_ascii_whitespace());
+        let other = &mut self.stream.other;
+        *other = other.or_else(|| first.map(|byte| matches!(byte, b'{' | b'[')));
+        if *other == Some(true) {
+            out.extend_from_slice(piece);
+            return;
+        }
         let mut decoder = std::mem::take(&mut self.stream.decoder);
         let pushed = decoder.push(piece, |event| self.event(event, out));
         if pushed.is_err() {
@@ -187,8 +196,16 @@ impl Turn {
         self.stream.decoder = decoder;
     }
 
+    /// The stream is over: its last event may lack the line that ends it.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        let mut decoder = std::mem::take(&mut self.stream.decoder);
+        decoder.finish(|event| self.event(event, out));
+        self.stream.decoder = decoder;
+        self.give_up(out);
+    }
+
     /// After a pause: the request that continues the turn.
-    pub fn next(&mut self) -> Option<Vec<u8>> {
+    pub fn next_call(&mut self) -> Option<Vec<u8>> {
         self.stream.paused.as_ref()?;
         let body = self.continued();
         if body.is_some() {
@@ -204,7 +221,7 @@ impl Turn {
         self.stream.paused.is_some()
     }
 
-    /// The next call did not come about: the pause is the end.
+    /// There is no next call: the pause is the end.
     pub fn give_up(&mut self, out: &mut Vec<u8>) {
         if let Some(event) = self.stream.paused.take() {
             out.extend_from_slice(&event);
@@ -221,9 +238,9 @@ impl Turn {
         let name = str::from_utf8(event.name).unwrap_or("");
         let changed = str::from_utf8(event.data).ok().and_then(|data| self.follow(name, data).ok());
         match changed {
-            Some(Follow::Hold) => {
+            Some(Follow::Hold(data)) => {
                 let held = self.stream.paused.get_or_insert_default();
-                sse::encode(held, name, event.data);
+                sse::encode(held, "message_delta", &data);
             }
             Some(Follow::Skip) => {}
             Some(Follow::Instead(data)) => sse::encode(out, name, &data),
@@ -261,8 +278,7 @@ impl Turn {
                 Ok(self.moved(&m))
             }
             "content_block_stop" => {
-                if let Some(block) = self.stream.open.remove(&m.index).and_then(|part| part.json())
-                {
+                if let Some(block) = self.stream.open.remove(&m.index).and_then(Part::json) {
                     self.keep(block);
                 }
                 Ok(self.moved(&m))
@@ -273,9 +289,10 @@ impl Turn {
                 }
                 let reason = m.delta.map(|raw| member(raw, "stop_reason")).transpose()?.flatten();
                 if reason.is_some_and(|raw| raw.text() == "\"pause_turn\"") && self.can_continue() {
-                    return Ok(Follow::Hold);
+                    return Ok(Follow::Hold(self.added_up(&m)));
                 }
-                Ok(if self.rounds == 0 { Follow::AsIs } else { self.added_up(&m) })
+                let first = self.rounds == 0;
+                Ok(if first { Follow::AsIs } else { Follow::Instead(self.added_up(&m)) })
             }
             "message_stop" if self.stream.paused.is_some() => Ok(Follow::Skip),
             _ => Ok(Follow::AsIs),
@@ -301,7 +318,7 @@ impl Turn {
     }
 
     /// The last event but one, with the figures of all calls.
-    fn added_up(&self, m: &Members<'_>) -> Follow {
+    fn added_up(&self, m: &Members<'_>) -> Vec<u8> {
         let mut total = self.spent;
         total.add(&self.current);
         let mut data = Vec::new();
@@ -310,7 +327,7 @@ impl Turn {
         object.raw("delta", m.delta.map_or("{}", |raw| raw.text()));
         usage::write(&mut object, &total, None);
         object.end();
-        Follow::Instead(data)
+        data
     }
 }
 
@@ -318,7 +335,7 @@ impl Turn {
 enum Follow {
     AsIs,
     Instead(Vec<u8>),
-    Hold,
+    Hold(Vec<u8>),
     Skip,
 }
 

@@ -97,7 +97,7 @@ impl UpstreamError {
         }
     }
 
-    /// The first of several errors, with the messages of all: FastAPI lists what it did not like.
+    /// The first of several errors, with the messages of all: `FastAPI` lists what it did not like.
     fn from_list(items: &[Value], depth: u32) -> Self {
         let mut errors = items.iter().map(|item| Self::from_value(item, depth));
         let Some(mut first) = errors.next() else { return Self::default() };

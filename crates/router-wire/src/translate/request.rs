@@ -65,7 +65,7 @@ pub fn translate_request(
 /// What the client says in headers counts where its body says nothing.
 fn take_headers<'a>(request: &mut Request<'a>, extra: &RequestExtra<'a>, target: &Target<'_>) {
     if let Some(key) = extra.cache_key {
-        request.cache.key.get_or_insert(key.into());
+        request.cache.key.get_or_insert_with(|| key.into());
     }
     let asks = request.reasoning.effort.is_some() || request.reasoning.form != ThinkingForm::Unset;
     if target.options.effort_headers && !asks {

@@ -339,11 +339,11 @@ impl Tail<'_> {
             Event::Lost { severity, code, origin, why } => {
                 return losses.add_at(*severity, code, *origin, why);
             }
-            Event::Open { kind: Block::ToolCall { .. }, .. } if session.legacy_functions => {
-                // The old form holds one call.
-                if std::mem::replace(&mut seen.called, true) {
-                    stage::lose_call(losses);
-                }
+            // The old form holds one call.
+            Event::Open { kind: Block::ToolCall { .. }, .. }
+                if session.legacy_functions && std::mem::replace(&mut seen.called, true) =>
+            {
+                stage::lose_call(losses);
             }
             Event::Delta { delta: Delta::Citation(citation), .. } => {
                 stage::note_citation(citation, session, losses);

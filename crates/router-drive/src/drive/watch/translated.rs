@@ -1,6 +1,7 @@
 //! A stream that is translated for the client.
 
 use bytes::Bytes;
+use http::Request;
 use router_core::failure::Failure;
 use router_wire::Usage;
 use router_wire::canonical::Loss;
@@ -8,6 +9,8 @@ use router_wire::error::{ClientError, ErrorKind};
 use router_wire::translate::{Progress, StreamTranslator};
 
 use super::{Cut, Verdict, failure_of, failure_of_error};
+use crate::body::Payload;
+use crate::drive::again::Again;
 use crate::drive::attempt::Failed;
 use crate::drive::outbound::Translated;
 use crate::drive::settle::End;
@@ -20,24 +23,54 @@ pub(crate) struct TranslatedWatch {
     request_id: String,
     /// What the request lost.
     losses: Vec<Loss>,
+    /// The turn, where the upstream may interrupt it.
+    again: Option<Box<Again>>,
 }
 
 impl TranslatedWatch {
     pub(super) fn new(translated: Translated, request_id: String) -> Self {
-        let translator = translated.session.stream();
-        let losses = translated.losses;
-        Self { translator, progress: Progress::Startup, request_id, losses }
+        let Translated { session, losses, again } = translated;
+        let translator = session.stream();
+        Self { translator, progress: Progress::Startup, request_id, losses, again }
     }
 
     /// Takes the next piece; returns what it is for the client.
     pub(super) fn push(&mut self, piece: &[u8]) -> Bytes {
         let mut out = Vec::with_capacity(piece.len() + piece.len() / 2);
+        let mut events = Vec::new();
+        let piece: &[u8] = match &mut self.again {
+            Some(again) => {
+                again.turn.push(piece, &mut events);
+                &events
+            }
+            None => piece,
+        };
         self.progress = self.translator.push(piece, &mut out);
         out.into()
     }
 
+    fn is_paused(&self) -> bool {
+        self.again.as_ref().is_some_and(|again| again.turn.is_paused())
+    }
+
+    /// The next call, if the upstream has interrupted its answer.
+    pub(super) fn next_call(&mut self) -> Option<Request<Payload>> {
+        let again = self.again.as_mut()?;
+        let body = again.turn.next_call()?;
+        Some(again.request(body))
+    }
+
+    /// The next call answers.
+    pub(super) fn resumed(&mut self) {
+        if let Some(again) = &mut self.again {
+            again.turn.resumed();
+        }
+    }
+
     pub(super) fn verdict(&self) -> Verdict {
         match &self.progress {
+            // What comes next is another call's.
+            Progress::Startup if self.is_paused() => Verdict::Commit,
             Progress::Startup => Verdict::Hold,
             Progress::Meaningful | Progress::Finished => Verdict::Commit,
             Progress::Failed(error) => {
@@ -71,6 +104,11 @@ impl TranslatedWatch {
 
     pub(super) fn end(&mut self, cut: &Cut) -> (Bytes, End) {
         let mut out = Vec::new();
+        if let Some(again) = &mut self.again {
+            let mut events = Vec::new();
+            again.turn.finish(&mut events);
+            self.progress = self.translator.push(&events, &mut out);
+        }
         if self.progress != Progress::Finished && matches!(cut, Cut::Closed) {
             self.progress = self.translator.end(&mut out);
         }

@@ -155,7 +155,7 @@ fn a_paused_stream_is_continued_as_one_answer() {
         turn.push(head, &mut events);
         turn.push(tail, &mut events);
         assert!(turn.is_paused());
-        let again = value(&turn.next().unwrap());
+        let again = value(&turn.next_call().unwrap());
         let said = &again["messages"][1];
         assert_eq!(said["role"], "assistant");
         assert_eq!(
@@ -185,7 +185,7 @@ fn a_pause_that_is_not_continued_ends_the_answer_early() {
     let mut turn = Turn::new(ASKED.to_vec());
     let mut events = Vec::new();
     turn.push(&paused(), &mut events);
-    turn.give_up(&mut events);
+    turn.finish(&mut events);
     let mut out = Vec::new();
     let progress = session(Dialect::OpenaiChat).stream().push(&events, &mut out);
     assert_eq!(progress, Progress::Finished);
@@ -200,5 +200,14 @@ fn a_stream_without_a_pause_is_not_changed() {
     stream.extend_from_slice(b"event: odd\ndata: not json\n\n");
     turn.push(&stream, &mut out);
     assert_eq!(out, stream);
-    assert_eq!(turn.next(), None);
+    assert_eq!(turn.next_call(), None);
+    let (mut turn, mut out) = (Turn::new(ASKED.to_vec()), Vec::new());
+    turn.push(b" {\"type\":", &mut out);
+    turn.push(b"\n\"message\"}", &mut out);
+    turn.finish(&mut out);
+    assert_eq!(out, b" {\"type\":\n\"message\"}");
+    let (mut turn, mut out) = (Turn::new(ASKED.to_vec()), Vec::new());
+    turn.push(b"data: {\"type\":\"message_stop\"}", &mut out);
+    turn.finish(&mut out);
+    assert_eq!(out, b"data: {\"type\":\"message_stop\"}\n\n");
 }

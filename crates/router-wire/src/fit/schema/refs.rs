@@ -146,7 +146,7 @@ impl<'a> Writer<'a> {
 }
 
 /// What an object refers to, if it is a reference.
-fn reference<'a>(object: Raw<'a>) -> Result<Option<Cow<'a, str>>, JsonError> {
+fn reference(object: Raw<'_>) -> Result<Option<Cow<'_, str>>, JsonError> {
     let mut c = object.cursor();
     let mut members = c.object()?;
     while let Some(key) = members.next(&mut c)? {

@@ -18,6 +18,7 @@ use crate::usage::Usage;
 
 /// Writes one stream for a Gemini client.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent things seen of a stream")]
 pub struct Writer {
     json_array: bool,
     id: String,
