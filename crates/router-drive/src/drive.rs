@@ -32,6 +32,7 @@ use crate::reply::{self, ReplyBody};
 
 mod again;
 mod attempt;
+mod collect;
 mod decode;
 mod headers;
 pub(crate) mod hold;

@@ -13,6 +13,7 @@ use router_wire::error::{ClientError, UpstreamError};
 use router_wire::gemini::count::write_answer;
 use router_wire::{Dialect, Usage, peek, tap};
 
+use super::collect::{ANSWER_BYTES_MAX, collect, collect_paced};
 use super::decode::{Encoding, accepts};
 use super::outbound::{Translated, Unwanted, Way};
 use super::settle::Settling;
@@ -25,8 +26,6 @@ use crate::reply;
 /// Set to `true` on a count that no upstream made.
 const ESTIMATE: HeaderName = HeaderName::from_static("x-llm-router-estimate");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-/// Bytes of a whole answer at most; embeddings and pictures are the largest ones.
-const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of an error's body that are read.
 const ERROR_BYTES_MAX: usize = 256 * 1024;
 
@@ -430,68 +429,6 @@ fn join(mut held: BytesMut, events: Bytes) -> Bytes {
     }
     held.extend_from_slice(&events);
     held.freeze()
-}
-
-/// Reads a whole body, each piece of it within the idle timeout.
-async fn collect_paced<H: Host>(mut body: H::Body, timeouts: Timeouts) -> Result<Bytes, Cut> {
-    let mut whole = Pieces::default();
-    loop {
-        let idle = timeouts.idle.map(|idle| H::instant() + idle);
-        match within::<H, _>(idle, body.frame()).await {
-            None => return Err(Cut::Idle),
-            Some(None) => return Ok(whole.join()),
-            Some(Some(Err(error))) => return Err(Cut::Broken(H::words(&error))),
-            Some(Some(Ok(frame))) => {
-                let Ok(piece) = frame.into_data() else { continue };
-                if !whole.add(piece, ANSWER_BYTES_MAX) {
-                    let limit = format!("the answer is larger than {ANSWER_BYTES_MAX} bytes");
-                    return Err(Cut::Broken(limit));
-                }
-            }
-        }
-    }
-}
-
-/// Reads a body up to `limit` bytes and leaves the rest.
-async fn collect<H: Host>(mut body: H::Body, limit: usize) -> Result<Bytes, H::BodyError> {
-    let mut whole = Pieces::default();
-    while let Some(frame) = body.frame().await {
-        if let Ok(piece) = frame?.into_data()
-            && !whole.add(piece, limit)
-        {
-            break;
-        }
-    }
-    Ok(whole.join())
-}
-
-/// A body as it arrives; a single piece is not copied.
-#[derive(Default)]
-struct Pieces {
-    first: Bytes,
-    rest: BytesMut,
-}
-
-impl Pieces {
-    /// Adds a piece; false if the body would be larger than `limit`.
-    fn add(&mut self, piece: Bytes, limit: usize) -> bool {
-        if limit < self.first.len().max(self.rest.len()) + piece.len() {
-            return false;
-        }
-        if self.first.is_empty() {
-            self.first = piece;
-        } else {
-            if self.rest.is_empty() {
-                self.rest.extend_from_slice(&self.first);
-            }
-            self.rest.extend_from_slice(&piece);
-        }
-        true
-    }
-
-    fn join(self) -> Bytes {
-        if self.rest.is_empty() { self.first } else { self.rest.freeze() }
-    }
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {
