@@ -30,7 +30,7 @@ cargo x <task>
   deny      check licences, bans and sources of dependencies
   schema    write schema/llm-router.schema.json from the types (--check: only compare)
   conformance  write docs/conformance.md: every dialect on every other, judged by the SDKs
-  figures   what holds for a million random schedules, and what decisions cost
+  figures   what holds for a million random schedules
   members   list every member of the SDKs' request types for the tests of router-wire
   fuzz      run each fuzz target for 4 s, or as many seconds as the argument says
   faults    write docs/faults.md: every fault of an upstream, met by every dialect

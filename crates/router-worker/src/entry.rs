@@ -60,12 +60,11 @@ fn respond(answer: Response<ReplyBody<Edge>>, gone: Gone) -> Result<web_sys::Res
     let init = ResponseInit::new();
     init.set_status(head.status.as_u16());
     init.set_headers_headers(&to_js(&head.headers)?);
-    match body.take_whole() {
-        Some(bytes) => whole(&bytes, &init),
-        None => {
-            let stream = Outgoing::new(body, gone).into_stream();
-            web_sys::Response::new_with_opt_readable_stream_and_init(Some(&stream), &init)
-        }
+    if let Some(bytes) = body.take_whole() {
+        whole(&bytes, &init)
+    } else {
+        let stream = Outgoing::new(body, gone).into_stream();
+        web_sys::Response::new_with_opt_readable_stream_and_init(Some(&stream), &init)
     }
 }
 

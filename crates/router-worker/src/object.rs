@@ -1,4 +1,4 @@
-//! The Durable Object: an owner, and the SQLite database it is kept in.
+//! The Durable Object: an owner, and the `SQLite` database it is kept in.
 
 #![expect(missing_docs, reason = "the platform's macro writes methods that nobody here calls")]
 
