@@ -87,14 +87,23 @@ pub(crate) fn sdks() -> Result<()> {
     node_packages("crates/router-e2e/sdk")
 }
 
-/// Real coding tools, which judge the router and `setup` by doing their work.
+/// Real coding tools, which judge the router and `setup` by doing their work. Each is one program
+/// in a package per platform, and a registry that mirrors some platforms only cannot serve a lock
+/// file that names them all; the manifest pins their versions instead.
 pub(crate) fn coding_tools() -> Result<()> {
-    node_packages("crates/router-e2e/tools")
+    packages("crates/router-e2e/tools", &["install", "--no-package-lock"])
 }
 
 fn node_packages(folder: &str) -> Result<()> {
+    packages(folder, &["ci"])
+}
+
+/// Installs what a folder's manifest names, unless it is there. A second try covers a registry
+/// that is slow for a moment.
+fn packages(folder: &str, command: &[&str]) -> Result<()> {
     if works("npm", &["--prefix", folder, "ls", "--silent"]) {
         return Ok(());
     }
-    run("npm", &["--prefix", folder, "ci", "--silent"]).context("the tests need Node.js with npm")
+    let line = [&["--prefix", folder][..], command, &["--no-audit", "--no-fund"]].concat();
+    run("npm", &line).or_else(|_| run("npm", &line)).context("the tests need Node.js with npm")
 }

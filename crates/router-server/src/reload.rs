@@ -111,18 +111,36 @@ pub(crate) async fn follow(
             () = changed(watch.as_mut()) => false,
             () = hangup.notified() => true,
         };
-        match source.read() {
-            Ok(same) if same == text && !asked => complained = None,
-            Ok(read) => match apply(&app, &source) {
-                Ok(_) => {
-                    text = read;
-                    complained = None;
-                }
-                Err(error) => complain(&mut complained, asked, &error),
-            },
+        let mut tried = put_in_force(&app, &source, &text, asked);
+        if tried.is_err() && !asked {
+            // Editors that do not rename may have written half of it.
+            tokio::time::sleep(debounce).await;
+            tried = put_in_force(&app, &source, &text, asked);
+        }
+        if !matches!(tried, Ok(None)) {
+            app.telemetry.reloaded(tried.is_ok());
+        }
+        match tried {
+            Ok(applied) => {
+                text = applied.unwrap_or(text);
+                complained = None;
+            }
             Err(error) => complain(&mut complained, asked, &error),
         }
     }
+}
+
+/// Applies the config unless it is the one in force; returns its text if it was.
+fn put_in_force(
+    app: &App,
+    source: &Source,
+    in_force: &str,
+    asked: bool,
+) -> Result<Option<String>, ConfigError> {
+    if !asked && source.read()? == in_force {
+        return Ok(None);
+    }
+    apply(app, source).map(|applied| Some(applied.text))
 }
 
 async fn changed(watch: Option<&mut FileWatch>) {
@@ -143,6 +161,8 @@ fn complain(complained: &mut Option<String>, asked: bool, error: &ConfigError) {
 /// A config that was put in force.
 #[derive(Debug)]
 pub(crate) struct Applied {
+    /// The text of it.
+    pub(crate) text: String,
     /// What is different now, a short sentence each.
     pub(crate) changes: Vec<String>,
     /// The problems it has all the same.
@@ -151,11 +171,10 @@ pub(crate) struct Applied {
 
 /// Puts the config as it is now in force.
 pub(crate) fn apply(app: &App, source: &Source) -> Result<Applied, ConfigError> {
-    let loaded = load(source).and_then(|(config, diagnostics, _)| {
-        if app.lacks_key(&config) { Err(ConfigError::NoKey) } else { Ok((config, diagnostics)) }
-    });
-    app.telemetry.reloaded(loaded.is_ok());
-    let (config, problems) = loaded?;
+    let (config, problems, text) = load(source)?;
+    if app.lacks_key(&config) {
+        return Err(ConfigError::NoKey);
+    }
     report(&problems);
     let changes = router_config::diff(&app.snapshot().config, &config);
     let pending: Vec<_> =
@@ -175,7 +194,7 @@ pub(crate) fn apply(app: &App, source: &Source) -> Result<Applied, ConfigError> 
         changes = listed,
         "config reloaded"
     );
-    Ok(Applied { changes, problems })
+    Ok(Applied { text, changes, problems })
 }
 
 /// Logs the warnings of a config that is in use all the same.

@@ -203,20 +203,8 @@ const BOOKKEEPING: &[(&str, &str)] = &[
     ("[ResponseReasoningItemParam].content[Content]", "the summary beside it says the same"),
 ];
 
-/// Members of which nothing is said yet although it should be: of the vendors' own tools.
-const UNSAID: &[&str] = &[
-    "].defer_loading",
-    "[BetaToolSearchToolBm25_20251119Param].",
-    "[BetaToolSearchToolRegex20251119Param].",
-    "[ToolSearchToolBm25_20251119Param].",
-    "[ToolSearchToolRegex20251119Param].",
-    "[ToolSearchToolParam].",
-];
 
 fn asks_nothing(path: &str, value: &Value) -> bool {
-    if UNSAID.iter().any(|part| path.contains(part)) {
-        return true;
-    }
     let value = value.to_string();
     value == "false"
         || AS_IT_IS.iter().any(|(end, word)| path.ends_with(end) && *word == value)

@@ -148,6 +148,7 @@ fn bad_request(message: String) -> Problem {
 
 fn reload(admin: &Admin) -> Answer {
     let applied = reload::apply(&admin.app, &admin.source);
+    admin.app.telemetry.reloaded(applied.is_ok());
     let applied = applied.map_err(|error| {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "config_refused", error.to_string())
     })?;

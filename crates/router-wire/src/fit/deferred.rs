@@ -5,7 +5,7 @@
 
 use crate::canonical::{Fallback, Foreign, Losses, Request, Severity, Tool};
 use crate::dialect::Dialect;
-use crate::json::Raw;
+use crate::json::{JsonError, Kind, Raw};
 use crate::translate::Target;
 
 /// The search in Messages (`tool_search_tool_regex` is the other one; the words differ, not the use).
@@ -24,6 +24,8 @@ pub(super) fn fit(request: &mut Request<'_>, target: &Target<'_>, losses: &mut L
     let raw = Raw::parse(own).ok().filter(|_| target.facts.tool_search);
     let search = request.tools.iter_mut().find(|tool| is_search(tool));
     if let (Some(Tool::Hosted(hosted)), Some(raw)) = (search, raw) {
+        // The reader has been through it, so it is whole.
+        let _ = report_settings(hosted.raw, losses);
         **hosted = Foreign {
             dialect: target.dialect,
             kind: hosted.kind.clone(),
@@ -33,9 +35,15 @@ pub(super) fn fit(request: &mut Request<'_>, target: &Target<'_>, losses: &mut L
         return;
     }
     for tool in &mut request.tools {
-        if let Tool::Function(function) = tool
-            && std::mem::take(&mut function.defer_loading)
-        {
+        let function = match tool {
+            Tool::Function(function) => function,
+            Tool::Hosted(hosted) if hosted.dialect != target.dialect => match &mut hosted.fallback {
+                Fallback::Function(function) => function,
+                _ => continue,
+            },
+            _ => continue,
+        };
+        if std::mem::take(&mut function.defer_loading) {
             losses.member(Severity::Hint, "defer_loading", "all tools are sent up front");
         }
     }
@@ -50,4 +58,19 @@ fn is_search(tool: &Tool<'_>) -> bool {
         }
         _ => false,
     }
+}
+
+/// Reports what a search says besides being one: the other vendor's search has no such settings.
+fn report_settings(search: Raw<'_>, losses: &mut Losses) -> Result<(), JsonError> {
+    let mut c = search.cursor();
+    let mut members = c.object()?;
+    while let Some(key) = members.next(&mut c)? {
+        let value = c.raw()?;
+        let says = value.kind() != Kind::Null && value.text() != "false";
+        if says && !matches!(key.as_ref(), "type" | "name") {
+            let path = format!("tools.{key}");
+            losses.add(Severity::Hint, key.into_owned(), &path, "the other vendor's search has none");
+        }
+    }
+    Ok(())
 }
