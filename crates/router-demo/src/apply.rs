@@ -28,6 +28,8 @@ pub(crate) fn apply(fault: &Fault, reply: &mut Reply, asked: &Asked<'_>) {
         Fault::Status { status, headers, body } => {
             become_status(reply, *status, headers, body.as_deref(), asked);
         }
+        Fault::Quota => become_refusal(reply, &Refusal::quota(), asked),
+        Fault::TooLong => become_refusal(reply, &Refusal::too_long(asked.dialect), asked),
         Fault::SlowHead(delay) => reply.delay = *delay,
         Fault::BlackHole => reply.headless = Some(Headless::Stall),
         Fault::CloseBeforeHead => reply.headless = Some(Headless::Close),
@@ -112,6 +114,11 @@ fn content(fault: &Fault, reply: &mut Reply, asked: &Asked<'_>) {
 fn become_json(reply: &mut Reply, body: &Value) {
     reply.set_header("content-type", "application/json");
     reply.payload = Payload::Whole(Bytes::from(body.to_string()));
+}
+
+fn become_refusal(reply: &mut Reply, refusal: &Refusal, asked: &Asked<'_>) {
+    become_json(reply, &refusal.body(asked.dialect, asked.request_id));
+    reply.status = refusal.status;
 }
 
 fn become_status(

@@ -51,7 +51,7 @@ pub const FAULTY_MODELS: &[DemoModel] = &[
     model("demo-overloaded", "529 overloaded."),
     model("demo-error", "Status N (else 500) with the dialect's error body."),
     model("demo-auth", "401 although the key is right."),
-    model("demo-quota", "429 whose body says insufficient_quota."),
+    model("demo-quota", "429: the account has nothing left."),
     model("demo-too-long", "400: the context is too long."),
     model("demo-slow-head", "The head comes after N milliseconds (else 3,000)."),
     model("demo-slow", "N milliseconds (else 200) between events."),
@@ -220,8 +220,8 @@ fn fault(name: &str, number: Option<usize>) -> Option<Fault> {
         "demo-overloaded" => Fault::status(529),
         "demo-error" => Fault::status(u16::try_from(count(500)).ok()?),
         "demo-auth" => Fault::status(401),
-        "demo-quota" => Fault::status(429).with_body(QUOTA),
-        "demo-too-long" => Fault::status(400).with_body(TOO_LONG),
+        "demo-quota" => Fault::Quota,
+        "demo-too-long" => Fault::TooLong,
         "demo-slow-head" => Fault::SlowHead(millis(3_000)),
         "demo-slow" => Fault::Pace(millis(200)),
         "demo-drip" => Fault::Drip { bytes: 1, every: millis(1) },
@@ -254,7 +254,3 @@ fn fault(name: &str, number: Option<usize>) -> Option<Fault> {
         _ => return None,
     })
 }
-
-const QUOTA: &str = r#"{"error":{"message":"You exceeded your current quota, please check your plan and billing details.","type":"insufficient_quota","param":null,"code":"insufficient_quota"}}"#;
-
-const TOO_LONG: &str = r#"{"type":"error","error":{"message":"prompt is too long: 400001 tokens > 400000 maximum. This model's maximum context length is 400000 tokens.","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}"#;

@@ -143,6 +143,27 @@ impl Refusal {
         Self { code: Some(code), ..self }
     }
 
+    /// The account has nothing left.
+    pub(crate) fn quota() -> Self {
+        Self { status: 429, ..Self::of_status(402) }
+    }
+
+    /// The request is longer than the context, in the dialect's words.
+    pub(crate) fn too_long(dialect: Dialect) -> Self {
+        let message = match dialect {
+            Dialect::Messages => "prompt is too long: 400001 tokens > 400000 maximum",
+            Dialect::Gemini => {
+                "The input token count (400001) exceeds the maximum number of tokens allowed \
+                 (400000)."
+            }
+            Dialect::Chat | Dialect::Responses => {
+                "This model's maximum context length is 400000 tokens. However, your messages \
+                 resulted in 400001 tokens. Please reduce the length of the messages."
+            }
+        };
+        Self::invalid(message).param("messages").code("context_length_exceeded")
+    }
+
     /// The error of a model nobody serves, in the dialect's words.
     pub(crate) fn no_model(dialect: Dialect, model: &str) -> Self {
         let message = match dialect {

@@ -38,6 +38,10 @@ pub enum Fault {
         /// The body; without one, an error in the shape of the asked dialect.
         body: Option<Vec<u8>>,
     },
+    /// 429 as the dialect says that the account has nothing left.
+    Quota,
+    /// 400 as the dialect says that the request is longer than the context.
+    TooLong,
     /// The head comes this much later.
     SlowHead(Duration),
     /// The request is read and nothing is ever answered.

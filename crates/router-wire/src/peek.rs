@@ -73,6 +73,8 @@ pub struct Peek<'a> {
     pub prompt_cache_key: Option<Member>,
     /// `user`, of any type.
     pub user: Option<Member>,
+    /// `n`, of any type: how many answers a Chat client wants.
+    pub n: Option<Member>,
 }
 
 /// Why a body was refused, and where.
@@ -154,6 +156,7 @@ pub fn peek(body: &[u8]) -> Result<Peek<'_>, PeekError> {
         metadata: None,
         prompt_cache_key: None,
         user: None,
+        n: None,
     };
     let mut first = true;
     while let Some(member) = walker.next_member(first)? {
@@ -191,6 +194,11 @@ impl<'a> Peek<'a> {
     /// Offset of the first byte after a byte order mark, 0 when there is none.
     pub fn text_start(&self) -> usize {
         if self.body.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 }
+    }
+
+    /// How many answers the client wants: `n`, or one.
+    pub fn choices_asked(&self) -> u64 {
+        self.n.and_then(|member| count_of(member.value.of(self.body))).unwrap_or(1).max(1)
     }
 
     /// The model's name, unescaped; `None` when the member is absent or null.
@@ -246,6 +254,7 @@ impl<'a> Peek<'a> {
             b"metadata" => ("metadata", &mut self.metadata),
             b"prompt_cache_key" => ("prompt_cache_key", &mut self.prompt_cache_key),
             b"user" => ("user", &mut self.user),
+            b"n" => ("n", &mut self.n),
             _ => return Ok(()),
         };
         if slot.replace(member).is_some() {
@@ -255,7 +264,9 @@ impl<'a> Peek<'a> {
         let expected = match (name, member.kind) {
             ("model", Kind::String | Kind::Null)
             | ("stream", Kind::True | Kind::False | Kind::Null)
-            | ("stream_options" | "metadata" | "prompt_cache_key" | "user", _) => return Ok(()),
+            | ("stream_options" | "metadata" | "prompt_cache_key" | "user" | "n", _) => {
+                return Ok(());
+            }
             ("model", _) => "a string",
             _ => "true or false",
         };

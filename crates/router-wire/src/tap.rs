@@ -7,7 +7,7 @@
 //! | dialect | start-up events | terminal event |
 //! |---|---|---|
 //! | Messages | `message_start`, `ping`, the start of an empty text or thinking block, empty deltas | `message_stop` |
-//! | Chat | chunks whose deltas hold nothing but a role, or no choices | `[DONE]` or a finish reason |
+//! | Chat | chunks whose deltas hold nothing but a role, or no choices | `[DONE]`, or a finish reason for each choice the client asked for |
 //! | Responses | `created`, `queued`, `in_progress`, the start of a message or reasoning item or part, empty deltas | `completed`, `incomplete` |
 //! | Gemini | candidates without parts | a finish or block reason |
 //!
@@ -75,6 +75,13 @@ impl Tap {
     pub fn with_event_bytes_max(dialect: Dialect, bytes_max: usize) -> Self {
         let decoder = Decoder::new(bytes_max);
         Self { decoder, watch: Watch::new(dialect), unwatched: false }
+    }
+
+    /// The same tap, on a Chat stream that holds this many choices side by side.
+    #[must_use]
+    pub fn with_choices(mut self, count: u64) -> Self {
+        self.watch.choices_open = count;
+        self
     }
 
     /// Looks at the next piece of the stream and tells what has passed up to its end.
@@ -152,6 +159,8 @@ struct Watch {
     response_id: String,
     response_created_s: u64,
     next_sequence_number: u64,
+    /// How many choices of a Chat stream have not come to their finish reason.
+    choices_open: u64,
 }
 
 impl Watch {
@@ -165,6 +174,7 @@ impl Watch {
             response_id: String::new(),
             response_created_s: 0,
             next_sequence_number: 0,
+            choices_open: 1,
         }
     }
 
@@ -228,7 +238,9 @@ impl Watch {
                     b"delta" | b"message" => self.note_output(Some(entry.value)),
                     b"text" => self.seen.meaningful |= !is_blank(entry.value),
                     b"finish_reason" => {
-                        self.seen.terminal |= !is_blank(entry.value);
+                        self.choices_open -=
+                            u64::from(!is_blank(entry.value)).min(self.choices_open);
+                        self.seen.terminal |= self.choices_open == 0;
                         self.note_finish(Some(entry.value));
                     }
                     _ => {}

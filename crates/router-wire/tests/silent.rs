@@ -203,7 +203,6 @@ const BOOKKEEPING: &[(&str, &str)] = &[
     ("[ResponseReasoningItemParam].content[Content]", "the summary beside it says the same"),
 ];
 
-
 fn asks_nothing(path: &str, value: &Value) -> bool {
     let value = value.to_string();
     value == "false"

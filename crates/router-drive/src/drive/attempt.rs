@@ -336,8 +336,14 @@ impl<H: Host> Call<'_, H> {
 
 /// Whether an error's body is one that clients of the inbound dialect can read.
 fn is_native<H: Host>(job: &Job<H>, body: &[u8]) -> bool {
-    peek::find(body, "error").is_some_and(|error| error.starts_with(b"{"))
-        && (job.dialect != Dialect::Anthropic || peek::find(body, "type").is_some())
+    let Some(error) = peek::find(body, "error").filter(|error| error.starts_with(b"{")) else {
+        return false;
+    };
+    match job.dialect {
+        Dialect::Anthropic => peek::find(body, "type").is_some(),
+        Dialect::Gemini => peek::find(error, "status").is_some(),
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => true,
+    }
 }
 
 /// The status of an upstream's error as clients of `dialect` know it: 529 is for Messages alone.

@@ -6,6 +6,7 @@ use router_core::failure::{Failure, Fault, classify_stream_error, classify_trans
 use router_wire::Usage;
 use router_wire::canonical::Loss;
 use router_wire::error::ClientError;
+use router_wire::peek::Peek;
 use serde_json::json;
 
 use super::Job;
@@ -57,7 +58,9 @@ impl Watch {
         match way {
             Way::Native => {
                 let now_s = H::now().0 / 1_000;
-                Self::Native(Box::new(NativeWatch::new(job.dialect, id, job.asked.clone(), now_s)))
+                let choices = Peek::of(&job.body, &job.found).choices_asked();
+                let asked = job.asked.clone();
+                Self::Native(Box::new(NativeWatch::new((job.dialect, choices), id, asked, now_s)))
             }
             Way::Translated(translated) => {
                 Self::Translated(Box::new(TranslatedWatch::new(*translated, id)))

@@ -178,6 +178,25 @@ fn metrics_count_what_happened() -> Result<()> {
 }
 
 #[test]
+fn the_gauges_say_what_is_left_of_a_client_key() -> Result<()> {
+    let provider = Provider::start()?;
+    let mut config = config(&provider, &json!({}))?;
+    let limits = json!([{ "name": "monthly", "requests": 4, "window": "month" }]);
+    config["clientKeys"] = json!([{ "label": "team", "key": "team-secret", "limits": limits }]);
+    let router = Router::start(&config)?;
+    let headers = [("content-type", "application/json"), ("authorization", "Bearer team-secret")];
+    let body =
+        json!({ "model": "demo/demo-chat", "messages": [{ "role": "user", "content": "hi" }] });
+    let path = "/v1/chat/completions";
+    let answer = http::send(router.address(), "POST", path, &headers, body.to_string().as_bytes())?;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let page = metrics(operators(&router)?)?;
+    let left = "llm_router_client_limit_left_ratio{client=\"team\",limit=\"monthly\"}";
+    assert!((metric(&page, left) - 0.75).abs() < f64::EPSILON, "{page}");
+    Ok(())
+}
+
+#[test]
 fn a_full_bucket_is_counted_and_explained() -> Result<()> {
     let provider = Provider::start()?;
     let mut config = config(&provider, &json!({}))?;

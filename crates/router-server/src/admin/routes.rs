@@ -54,6 +54,7 @@ fn metrics(admin: &Admin, snapshot: &Snapshot) -> Response<Full<Bytes>> {
     let now = now();
     let gauges = Gauges {
         providers: admin.app.store.status(&snapshot.table, now),
+        clients: admin.app.store.clients(&snapshot.table, now),
         held: admin.app.store.held(now),
         records: admin.app.records.as_ref().map(|records| (records.written(), records.dropped())),
         now,

@@ -4,7 +4,7 @@
 
 use std::fmt::{Display, Write};
 
-use router_core::state::{Held, ProviderStatus};
+use router_core::state::{BucketStatus, ClientStatus, Held, ProviderStatus};
 use router_core::time::UnixMs;
 use router_wire::Dialect;
 
@@ -16,6 +16,8 @@ use super::{Names, Telemetry, lock};
 pub(crate) struct Gauges {
     /// How each provider stands.
     pub(crate) providers: Vec<ProviderStatus>,
+    /// How each client key stands.
+    pub(crate) clients: Vec<ClientStatus>,
     /// Cooldowns and open circuits.
     pub(crate) held: Vec<Held>,
     /// Records written and records dropped, if any are kept.
@@ -186,6 +188,10 @@ fn standing(gauges: &Gauges, page: &mut Page) {
         ];
         page.sample("cooldown_seconds", &labels, held.until.since(gauges.now).as_secs_f64());
     }
+    left(gauges, page);
+}
+
+fn left(gauges: &Gauges, page: &mut Page) {
     page.family("bucket_left_ratio", "gauge", "What is left of each bucket, 0 to 1.");
     for each in &gauges.providers {
         for bucket in &each.buckets {
@@ -195,6 +201,14 @@ fn standing(gauges: &Gauges, page: &mut Page) {
                 ("credential", bucket.credential.as_deref().unwrap_or_default()),
             ];
             page.sample("bucket_left_ratio", &labels, bucket.left);
+        }
+    }
+    let help = "What is left of the limits of each client key, 0 to 1.";
+    page.family("client_limit_left_ratio", "gauge", help);
+    for each in &gauges.clients {
+        for BucketStatus { bucket, left, .. } in &each.limits {
+            let labels = [("client", each.client.as_str()), ("limit", bucket.as_str())];
+            page.sample("client_limit_left_ratio", &labels, *left);
         }
     }
 }

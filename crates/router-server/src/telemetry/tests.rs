@@ -83,7 +83,8 @@ fn tell(meter: &Meter, labels: &Labels, catalog: &Catalog) {
 
 fn page(telemetry: &Telemetry) -> String {
     let records = Some((5, 1));
-    let gauges = Gauges { providers: Vec::new(), held: Vec::new(), records, now: NOW };
+    let (providers, clients, held) = (Vec::new(), Vec::new(), Vec::new());
+    let gauges = Gauges { providers, clients, held, records, now: NOW };
     render(telemetry, &gauges)
 }
 

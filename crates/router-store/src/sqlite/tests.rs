@@ -67,6 +67,65 @@ fn counts_are_exact_after_a_restart() {
     assert_eq!(folder.notices.take(), []);
 }
 
+/// A small file system at a folder, which only root can make.
+struct Small(PathBuf);
+
+impl Small {
+    const BYTES: &str = "size=256k";
+
+    fn at(folder: &Path) -> Option<Self> {
+        let mount = ["-t", "tmpfs", "-o", Self::BYTES, "tmpfs"];
+        let made = Command::new("mount").args(mount).arg(folder).stderr(Stdio::null()).status();
+        let made = made.is_ok_and(|status| status.success());
+        assert!(made || std::env::var_os("CI").is_none(), "CI has to be able to mount");
+        made.then(|| Self(folder.to_owned()))
+    }
+
+    /// Leaves room for nothing.
+    fn fill(&self) {
+        let mut ballast = fs::File::create(self.0.join("ballast")).unwrap();
+        for size in [4096, 1] {
+            while ballast.write_all(&vec![0; size]).is_ok() {}
+        }
+    }
+
+    fn free(&self) {
+        fs::remove_file(self.0.join("ballast")).unwrap();
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_costs_nothing_but_the_file_and_is_made_good_when_there_is_room() {
+    let folder = Folder::new();
+    let Some(disk) = Small::at(folder.folder.path()) else { return };
+    let world = folder.world();
+    world.serve("a/m");
+    world.store.flush();
+    disk.fill();
+    for session in 0..2_000 {
+        let reservation = world.reserve("x", Some(session)).unwrap();
+        world.settle(reservation, true, Effect::Success);
+    }
+    world.store.flush();
+    let said = folder.notices.take();
+    assert!(matches!(said.as_slice(), [Notice::NotWritten { .. }]), "{said:?}");
+    let counted = world.counted();
+    assert!(50 < counted, "memory goes on");
+    disk.free();
+    world.store.flush();
+    let said = folder.notices.take();
+    assert!(matches!(said.as_slice(), [Notice::Written { .. }]), "{said:?}");
+    drop(world);
+    assert_eq!(folder.world().counted(), counted);
+    assert_eq!(folder.aside(), [] as [PathBuf; 0]);
+}
+
 #[test]
 fn a_call_without_an_answer_is_not_counted_after_a_restart() {
     let folder = Folder::new();

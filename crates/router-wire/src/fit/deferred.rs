@@ -37,10 +37,12 @@ pub(super) fn fit(request: &mut Request<'_>, target: &Target<'_>, losses: &mut L
     for tool in &mut request.tools {
         let function = match tool {
             Tool::Function(function) => function,
-            Tool::Hosted(hosted) if hosted.dialect != target.dialect => match &mut hosted.fallback {
-                Fallback::Function(function) => function,
-                _ => continue,
-            },
+            Tool::Hosted(hosted) if hosted.dialect != target.dialect => {
+                match &mut hosted.fallback {
+                    Fallback::Function(function) => function,
+                    _ => continue,
+                }
+            }
             _ => continue,
         };
         if std::mem::take(&mut function.defer_loading) {
@@ -69,7 +71,12 @@ fn report_settings(search: Raw<'_>, losses: &mut Losses) -> Result<(), JsonError
         let says = value.kind() != Kind::Null && value.text() != "false";
         if says && !matches!(key.as_ref(), "type" | "name") {
             let path = format!("tools.{key}");
-            losses.add(Severity::Hint, key.into_owned(), &path, "the other vendor's search has none");
+            losses.add(
+                Severity::Hint,
+                key.into_owned(),
+                &path,
+                "the other vendor's search has none",
+            );
         }
     }
     Ok(())

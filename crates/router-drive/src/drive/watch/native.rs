@@ -28,8 +28,14 @@ pub(crate) struct NativeWatch {
 }
 
 impl NativeWatch {
-    pub(super) fn new(dialect: Dialect, request_id: String, model: String, begun_s: u64) -> Self {
-        let tap = Tap::new(dialect);
+    /// `choices` is how many answers the client asked for.
+    pub(super) fn new(
+        (dialect, choices): (Dialect, u64),
+        request_id: String,
+        model: String,
+        begun_s: u64,
+    ) -> Self {
+        let tap = Tap::new(dialect).with_choices(choices);
         Self { tap, dialect, tail: BytesMut::new(), request_id, model, begun_s, failure: None }
     }
 
@@ -160,7 +166,7 @@ mod tests {
                         data: [DONE]\n\n";
 
     fn watch() -> NativeWatch {
-        NativeWatch::new(Dialect::OpenaiChat, "req_1".to_owned(), "m".to_owned(), 0)
+        NativeWatch::new((Dialect::OpenaiChat, 1), "req_1".to_owned(), "m".to_owned(), 0)
     }
 
     #[test]
