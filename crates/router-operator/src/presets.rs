@@ -1,7 +1,7 @@
 //! Providers that are known already: addresses, formats, starter models, free limits.
 
 use router_config::nearest;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::Failure;
@@ -31,6 +31,20 @@ pub struct Preset {
     /// The vendor's limits for accounts that do not pay, as buckets.
     #[serde(default)]
     pub free_tier: Vec<Value>,
+    /// Where those limits stand; vendors that publish none have none here.
+    pub free_tier_source: Option<FreeTierSource>,
+}
+
+/// Where a vendor says what its free tier allows.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FreeTierSource {
+    /// The vendor's page.
+    pub url: String,
+    /// The day the numbers were last compared with it.
+    pub checked: String,
+    /// Whom the limits apply to.
+    pub applies: String,
 }
 
 /// Every preset, by id.
@@ -60,8 +74,9 @@ impl Preset {
         members.extend(self.provider.clone());
         if free_tier {
             if self.free_tier.is_empty() {
-                return Err(Failure::input(format!("no free tier of {} is known", self.name))
-                    .hint("`llm-router limit add` sets limits of your own"));
+                let message = format!("{} publishes no limits of a free tier", self.name);
+                return Err(Failure::input(message)
+                    .hint("`llm-router limit add` sets those that your account shows"));
             }
             members.insert("rateLimits".to_owned(), self.free_tier.clone().into());
         }
@@ -100,6 +115,7 @@ impl Preset {
             "modelsHint": self.models_hint,
             "provider": self.provider,
             "freeTier": self.free_tier,
+            "freeTierSource": self.free_tier_source,
         })
     }
 }
