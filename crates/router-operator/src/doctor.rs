@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 
 mod local;
 mod remote;
+mod service;
+
+pub use service::Services;
 
 /// Time for one look at something far away.
 const LOOK_MAX: Duration = Duration::from_secs(8);
@@ -85,6 +88,8 @@ pub struct Patient<'a> {
     pub config_path: &'a Path,
     /// The folder of files that the config names no path for.
     pub home: Option<PathBuf>,
+    /// What the system says about the router as a service.
+    pub services: Services,
 }
 
 /// Everything that was found.
@@ -114,6 +119,7 @@ pub async fn examine(
 ) -> Diagnosis {
     let text = router_secret::read_text(patient.config_path);
     let mut findings = local::file(patient.config_path, text.as_ref().err());
+    findings.extend(patient.services.findings(patient.config_path));
     let Ok(text) = text else { return Diagnosis { findings } };
     let loaded = router_config::load(&text, lookup);
     findings.extend(problems(patient.config_path, &loaded.diagnostics, loaded.config.as_ref()));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use router_operator::doctor::{Diagnosis, Finding, Patient, Verdict, examine};
+use router_operator::doctor::{Diagnosis, Finding, Patient, Services, Verdict, examine};
 use router_secret::Host;
 
 use super::far;
@@ -12,7 +12,9 @@ use crate::output::{BAD, FAINT, GOOD, WARN, styled};
 
 pub(crate) fn run(cx: &Cx) -> Result<Outcome, Failure> {
     let path = cx.config_path()?;
-    let patient = Patient { config_path: &path, home: std::env::home_dir() };
+    let home = std::env::home_dir();
+    let services = home.as_deref().map(Services::of_this_machine).unwrap_or_default();
+    let patient = Patient { config_path: &path, home, services };
     let diagnosis = far::run(async |client, cancel| {
         cancel.run_until_cancelled(examine(&patient, &Host, client)).await
     })?;

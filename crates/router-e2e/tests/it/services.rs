@@ -137,6 +137,46 @@ fn a_failed_installation_leaves_things_as_they_were() -> Result<()> {
 }
 
 #[test]
+fn the_doctor_says_whether_the_service_is_this_router() -> Result<()> {
+    let machine = Machine::new()?;
+    let service = |more: &[&str]| -> Result<Value> {
+        let output = machine.run(&[&["doctor", "--json"], more].concat())?;
+        let said: Value = serde_json::from_slice(&output.stdout)?;
+        ensure!(!said.to_string().contains("pass%word"), "{said}");
+        let findings = said["findings"].as_array().into_iter().flatten();
+        Ok(findings
+            .into_iter()
+            .find(|each| each["check"] == "service")
+            .cloned()
+            .unwrap_or_default())
+    };
+    let says = |found: &Value, verdict: &str, message: &str| {
+        assert_eq!(found["verdict"], verdict, "{found}");
+        assert!(found["message"].as_str().is_some_and(|text| text.contains(message)), "{found}");
+    };
+    says(&service(&[])?, "good", "not installed");
+    machine.asked(&["service", "install"])?;
+    says(&service(&[])?, "warning", "no router answers for it");
+    let mut start = router::command(machine.home.path())?;
+    let start = start.args(["start", "--background", "--port=0"]);
+    let started = start.env("LLM_ROUTER_MANAGED_BY", "systemd").output()?;
+    ensure!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
+    let good = service(&[]);
+    let other = machine.home.path().join("other.json");
+    std::fs::copy(machine.home.path().join(".llm-router.json"), &other)?;
+    let elsewhere = service(&["--config", &other.display().to_string()]);
+    ensure!(machine.run(&["stop"])?.status.success());
+    says(&good?, "good", "running as `default`");
+    let elsewhere = elsewhere?;
+    says(&elsewhere, "warning", "another config");
+    let fix = elsewhere["fix"].as_str().unwrap_or_default().to_owned();
+    assert!(fix.contains("service install --config"), "{fix}");
+    std::fs::remove_file(machine.home.path().join("running"))?;
+    says(&service(&[])?, "warning", "not running");
+    Ok(())
+}
+
+#[test]
 fn what_could_not_serve_is_not_installed() -> Result<()> {
     let machine = Machine::new()?;
     let refused = machine.run(&["service", "install", "--require-auth"])?;

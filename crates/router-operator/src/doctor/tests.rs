@@ -35,7 +35,8 @@ impl Case {
     async fn examine(&self) -> Diagnosis {
         let path = self.path();
         let home = Some(self.folder.path().to_owned());
-        let patient = Patient { config_path: &path, home };
+        let services = Services::default();
+        let patient = Patient { config_path: &path, home, services };
         let diagnosis = examine(&patient, &self.lookup, &Client::new().unwrap()).await;
         let text = diagnosis.to_json().to_string();
         assert!(!text.contains(KEY), "{text}");
@@ -148,9 +149,9 @@ async fn a_port_held_by_a_stranger_a_damaged_state_and_a_bad_config_are_broken()
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("none.json");
-    let patient = Patient { config_path: &path, home: None };
+    let patient = Patient { config_path: &path, home: None, services: Services::default() };
     let none = examine(&patient, &MapLookup::default(), &Client::new().unwrap()).await;
-    assert_eq!(none.findings.len(), 1);
+    assert_eq!(none.findings.len(), 2, "that, and about the service");
     assert_eq!(none.findings[0].message, "there is no config file");
 }
 
