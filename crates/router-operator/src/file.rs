@@ -198,9 +198,12 @@ impl<'a> ConfigFile<'a> {
         let write = !dry_run && !is_same;
         let exposed = router_secret::exposed(&self.target).ok().flatten();
         if write {
-            let failed = |error: io::Error| self.cannot("write", &error);
-            backup = keep(&self.target).map_err(failed)?;
-            write::replace(&self.target, after).map_err(failed)?;
+            backup = keep(&self.target).map_err(|error| self.cannot("write", &error))?;
+            if let Err(error) = write::replace(&self.target, after) {
+                // An undo would go back to what is there anyway.
+                let _ = backup.as_deref().map(fs::remove_file);
+                return Err(self.cannot("write", &error));
+            }
         } else if !dry_run && exposed.is_some() {
             write::tighten(&self.target).map_err(|error| self.cannot("protect", &error))?;
         }

@@ -74,6 +74,50 @@ fn a_full_disk_leaves_the_config_as_it_was() {
     assert_eq!(names.len(), 2, "the file and its history: {names:?}");
 }
 
+/// A small disk, which only root can make; without it the test above has to do.
+#[test]
+fn a_disk_that_fills_up_in_the_middle_of_an_edit_leaves_the_config_whole() {
+    let home = Home::new();
+    let disk = home.folder().join("disk");
+    fs::create_dir(&disk).unwrap();
+    let mount = ["-t", "tmpfs", "-o", "size=128k", "tmpfs"];
+    let made = Command::new("mount").args(mount).arg(&disk).output();
+    let made = made.is_ok_and(|output| output.status.success());
+    assert!(made || std::env::var_os("CI").is_none(), "CI has to be able to mount");
+    if !made {
+        return;
+    }
+    let config = disk.join("config.json");
+    let large = CONFIG.replace("own note", &"own note ".repeat(2000));
+    let path = config.to_string_lossy().into_owned();
+    let ended = [0, 8, 24].map(|room| {
+        fs::write(&config, &large).unwrap();
+        let ballast = disk.join("ballast");
+        let mut file = fs::File::create(&ballast).unwrap();
+        while std::io::Write::write_all(&mut file, &[0; 1024]).is_ok() {}
+        let full = file.metadata().unwrap().len();
+        file.set_len(full - room * 1024).unwrap();
+        let ended = home.run(&["default", "set", "two/big", "--config", &path]);
+        fs::remove_file(&ballast).unwrap();
+        let text = fs::read_to_string(&config).unwrap();
+        let is_temporary = |name: &str| name.ends_with(".tmp");
+        let names = fs::read_dir(&disk).unwrap().map(|e| e.unwrap().file_name());
+        let left: Vec<_> = names.filter(|name| is_temporary(&name.to_string_lossy())).collect();
+        (ended, text == large, left)
+    });
+    let after = home.run(&["default", "set", "two/big", "--config", &path]);
+    let undone = home.run(&["config", "undo", "--config", &path]);
+    let text = fs::read_to_string(&config).unwrap_or_default();
+    Command::new("umount").arg("--lazy").arg(&disk).status().unwrap();
+    for (ended, is_whole, left) in ended {
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.err.contains("the disk is full"), "{ended:?}");
+        assert!(is_whole && left.is_empty(), "{left:?}");
+    }
+    assert_eq!((after.code, undone.code), (Some(0), Some(0)), "{after:?} {undone:?}");
+    assert_eq!(text, large);
+}
+
 #[test]
 fn a_read_only_home_is_told() {
     let home = Home::new();
