@@ -15,6 +15,7 @@ pub(crate) use completions::{Completions, Man};
 pub(crate) use look::{Explain, Records, RecordsCommand, RecordsExport, Simulate};
 pub(crate) use start::Start;
 
+pub(crate) mod client;
 mod completions;
 pub(crate) mod config;
 pub(crate) mod deploy;
@@ -88,7 +89,7 @@ pub(crate) enum Command {
     Alias(edit::Alias),
     /// Add, change and remove buckets: caps on the use of a provider.
     Limit(edit::Limit),
-    /// The master key: what clients present.
+    /// The master key and the keys of single clients: what clients present.
     Key(edit::Key),
     /// The default model: what a request without a model means.
     Default(edit::DefaultModel),
@@ -162,6 +163,13 @@ pub(crate) fn boolean(text: &str) -> Result<bool, String> {
     }
 }
 
+/// A sum of money.
+pub(crate) fn dollars(text: &str) -> Result<f64, String> {
+    let sum = text.trim().trim_start_matches('$').parse::<f64>().ok();
+    let sum = sum.filter(|sum| sum.is_finite() && 0.0 < *sum);
+    sum.ok_or_else(|| "expected US dollars, such as `20` or `2.50`".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,6 +207,15 @@ mod tests {
         let line = ["x", "--configPath=a", "validate", "--config=b"];
         let config = Arguments::try_parse_from(line).unwrap().global.config;
         assert_eq!(config, Some("b".into()), "the last one counts");
+    }
+
+    #[test]
+    fn a_sum_of_money_is_more_than_nothing() {
+        for (text, expect) in [("20", Some(20.0)), ("$2.50", Some(2.5)), ("0", None), ("-1", None)]
+        {
+            assert_eq!(dollars(text).ok(), expect, "{text}");
+        }
+        assert!(dollars("inf").is_err() && dollars("NaN").is_err() && dollars("few").is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::outcome::{Failure, Outcome};
 
 mod ai_help;
 mod alias;
+mod client;
 mod completions;
 mod config;
 mod config_of;
@@ -27,6 +28,7 @@ mod overview;
 mod probe;
 mod progress;
 mod provider;
+mod put;
 mod records;
 mod secret;
 mod service;

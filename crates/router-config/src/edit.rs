@@ -4,6 +4,7 @@
 //! an edit does not name stays byte for byte. Writing the text to a file, and checking it with
 //! [`load`](crate::load()) first, is the caller's part.
 
+mod clients;
 mod operations;
 mod references;
 mod tree;
@@ -61,6 +62,15 @@ pub enum EditError {
         what: String,
         /// Where it is used.
         references: Vec<Reference>,
+    },
+    /// What should be removed is all that a client key may use; without it the key could use
+    /// everything.
+    #[error("{what} is all that the client key at `{path}` may use")]
+    OnlyUse {
+        /// What should be removed.
+        what: String,
+        /// The client key.
+        path: String,
     },
     /// A part of the document is not what the edit needs.
     #[error("`{path}` is not {expected}")]

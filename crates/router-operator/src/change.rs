@@ -1,6 +1,6 @@
 //! What is different between two versions of a document, for people and programs.
 //!
-//! Entries of lists are told apart by their `id` where they have one. Secrets are masked.
+//! Entries of lists are told apart by their `id` or `label` where they have one. Secrets are masked.
 
 use router_config::parse;
 use serde_json::{Map, Value, json};
@@ -47,8 +47,7 @@ fn compare(
             let added = new.keys().filter(|key| !old.contains_key(*key));
             for name in old.keys().chain(added) {
                 let place = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                let key = if mask::holds_secrets(key) { key } else { name };
-                compare(&place, key, old.get(name), new.get(name), out);
+                compare(&place, mask::within(key, name), old.get(name), new.get(name), out);
             }
         }
         (Some(Value::Array(old)), Some(Value::Array(new)))
@@ -93,7 +92,7 @@ fn have_ids(list: &[Value]) -> bool {
 fn id(entry: &Value) -> Option<&str> {
     match entry {
         Value::String(text) => Some(text),
-        _ => entry.get("id").or_else(|| entry.get("ref")).and_then(Value::as_str),
+        _ => ["id", "ref", "label"].iter().find_map(|key| entry.get(*key)?.as_str()),
     }
 }
 

@@ -27,18 +27,24 @@ pub fn value(key: &str, value: &Value) -> Value {
         Value::String(text) if text.contains("://") => url(text).into(),
         Value::Array(items) => items.iter().map(|item| self::value(key, item)).collect(),
         Value::Object(members) => {
-            let each = members.iter().map(|(name, member)| {
-                let within = match name.as_str() {
-                    // Of an entry with a secret, these are none.
-                    "label" | "weight" | "id" | "name" => name,
-                    _ if hides => key,
-                    _ => name,
-                };
-                (name.clone(), self::value(within, member))
-            });
+            let each = members
+                .iter()
+                .map(|(name, member)| (name.clone(), self::value(within(key, name), member)));
             Value::Object(each.collect::<Map<_, _>>())
         }
         other => other.clone(),
+    }
+}
+
+/// The key that tells whether the member `name` of what stands under `key` holds secrets.
+pub fn within<'a>(key: &'a str, name: &'a str) -> &'a str {
+    match name {
+        // Of an entry with a secret, these are none.
+        "label" | "weight" | "id" | "name" => name,
+        // Of a client key, only its key is one.
+        _ if matches!(key, "clientKeys" | "client-keys") => name,
+        _ if holds_secrets(key) => key,
+        _ => name,
     }
 }
 
@@ -98,12 +104,15 @@ mod tests {
                 "myToken": "s3cret",
             }],
             "state": { "url": "redis://:s3cret@host" },
+            "clientKeys": [{ "label": "ann", "key": "s3cret", "models": ["fast"] }, "s3cret"],
         });
         let shown = value("", &config);
         assert!(!shown.to_string().contains("s3cret"), "{shown:#}");
         assert_eq!(shown.pointer("/providers/0/apiKey"), Some(&json!("****tail")));
         assert_eq!(shown.pointer("/providers/0/apiKeys/1/label"), Some(&json!("second")));
         assert_eq!(shown.pointer("/providers/0/apiKeyEnv"), Some(&json!("NAME")));
+        let client = json!({ "label": "ann", "key": "****", "models": ["fast"] });
+        assert_eq!(shown.pointer("/clientKeys/0"), Some(&client));
         let url = "https://****@host/v1?key=****&api-version=1";
         assert_eq!(shown.pointer("/providers/0/baseUrl"), Some(&json!(url)));
     }

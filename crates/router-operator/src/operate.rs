@@ -5,6 +5,8 @@
 
 mod addresses;
 pub mod alias;
+pub mod client;
+pub mod confirm;
 pub mod key;
 pub mod limit;
 pub mod model;
@@ -71,6 +73,10 @@ impl From<EditError> for Failure {
                     .hint("--cascade removes these places too")
                     .details(json!({ "references": all }))
             }
+            EditError::OnlyUse { .. } => Self::input(format!(
+                "{message}; without a list it could use everything"
+            ))
+            .hint("give that key something else first, or remove it: `llm-router key client`"),
             EditError::NotFound { .. } | EditError::Taken(_) | EditError::Shape { .. } => {
                 Self::input(message)
             }

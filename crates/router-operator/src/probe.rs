@@ -18,9 +18,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use router_client::Client;
-use router_config::{AuthHeader, BaseUrl, Config, Upstream};
+use router_config::edit::Document;
+use router_config::{AuthHeader, BaseUrl, Config, Lookup, Upstream, load, slug};
 use router_wire::Dialect;
 use router_wire::models::Listed;
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::discover::discover;
@@ -52,6 +54,10 @@ pub struct Subject {
     pub lanes: Vec<(Dialect, BaseUrl)>,
     /// Models to test; empty takes those of the provider's list.
     pub models: Vec<String>,
+    /// Dialects the config says it speaks, preferred first.
+    pub stated: Vec<Dialect>,
+    /// The dialect the operator prefers, if it works.
+    pub preferred: Option<Dialect>,
 }
 
 impl Subject {
@@ -62,7 +68,27 @@ impl Subject {
             (config.catalog.providers.get(at)?, config.upstreams.get(at)?.clone());
         let lanes = upstream.bases.iter().map(|(dialect, base)| (*dialect, base.clone())).collect();
         let models = provider.models.iter().map(|model| model.id.clone()).collect();
-        Some(Self { upstream, lanes, models })
+        let stated = provider.dialects.clone();
+        Some(Self { upstream, lanes, models, stated, preferred: None })
+    }
+
+    /// A provider of a document, whatever else is wrong with the document; `None` if it is turned
+    /// off, or cannot be asked because something is wrong with itself.
+    pub fn in_document(document: &Document, id: &str, lookup: &dyn Lookup) -> Option<Self> {
+        let path = document.provider_path(id).ok()?;
+        let mut provider = document.get(&path)?;
+        let members = provider.as_object_mut()?;
+        // What names other parts of the document, which are not there.
+        members.retain(|key, _| !matches!(key.as_str(), "rateLimits" | "rate-limits"));
+        members.insert("id".to_owned(), slug(id).into());
+        members.insert("models".to_owned(), document.model_ids(id).ok()?.into());
+        let alone = json!({ "version": 2, "providers": [provider] });
+        Self::of(&load(&alone.to_string(), lookup).config?, &slug(id))
+    }
+
+    /// Keeps the lanes of these dialects only.
+    pub fn limit_to(&mut self, dialects: &[Dialect]) {
+        self.lanes.retain(|(dialect, _)| dialects.contains(dialect));
     }
 
     /// Looks for every dialect at each of these addresses too.

@@ -3,14 +3,15 @@
 //! Things that are turned off are shown, and so is a config with errors.
 
 use router_config::schema::{
-    Alias, Bucket, File, List, Model, OrText, Provider, Target, Texts, Url,
+    Alias, Bucket, ClientKey, File, List, Model, OrText, Provider, Target, Texts, Url,
 };
 use router_config::{parse, slug};
 use serde_json::{Map, Value, json};
 
 use crate::mask;
 
-/// The config as one object: `version`, `defaultModel`, `masterKey`, `providers`, `aliases`.
+/// The config as one object: `version`, `defaultModel`, `masterKey`, `clientKeys`, `providers`,
+/// `aliases`.
 pub fn config(file: &File) -> Value {
     let secret = file.master_key.as_ref().or_else(|| file.server.as_ref()?.master_key.as_ref());
     let aliases = file.model_aliases.iter().flat_map(|map| &map.0);
@@ -18,6 +19,7 @@ pub fn config(file: &File) -> Value {
         "version": file.stated_version(),
         "defaultModel": file.default_model,
         "masterKey": secret.map(|key| mask::secret(&key.0)).filter(|key| !key.is_empty()),
+        "clientKeys": clients(file).map(client).collect::<Value>(),
         "providers": providers(file).map(|(index, each)| provider(index, each)).collect::<Value>(),
         "aliases": aliases.map(|(id, written)| alias(id, written)).collect::<Value>(),
     })
@@ -37,6 +39,34 @@ pub fn provider_of(file: &File, id: &str) -> Option<Value> {
 pub fn alias_of(file: &File, id: &str) -> Option<Value> {
     let mut all = file.model_aliases.iter().flat_map(|map| &map.0);
     all.find(|(each, _)| each.trim() == id).map(|(id, written)| alias(id, written))
+}
+
+fn clients(file: &File) -> impl Iterator<Item = &ClientKey> {
+    file.client_keys.iter().flat_map(|list| list.iter())
+}
+
+/// A client key by its label.
+pub fn client_of(file: &File, label: &str) -> Option<Value> {
+    let mut all = clients(file);
+    all.find(|each| each.label.as_deref().map(str::trim) == Some(label.trim())).map(client)
+}
+
+fn client(written: &ClientKey) -> Value {
+    let limits = written.limits.iter().flat_map(|list| list.iter());
+    let limits = limits.map(|limit| {
+        let mut limit = bucket(&limit.as_bucket());
+        if let Some(members) = limit.as_object_mut() {
+            members.shift_remove("models");
+        }
+        limit
+    });
+    json!({
+        "label": written.label.as_deref().map(str::trim),
+        "key": written.key.as_ref().map(|key| mask::secret(&key.0)),
+        "enabled": is_on(written.enabled.as_ref()),
+        "models": texts(written.models.as_ref()),
+        "limits": limits.collect::<Value>(),
+    })
 }
 
 fn text(value: Option<&Value>) -> Option<String> {
@@ -153,6 +183,7 @@ pub(crate) fn bucket(written: &Bucket) -> Value {
         "tokens": written.tokens,
         "inputTokens": written.input_tokens,
         "outputTokens": written.output_tokens,
+        "cost": written.cost.map(number),
         "concurrent": written.concurrent,
         "scope": written.scope,
         "window": window,
@@ -175,7 +206,7 @@ fn targets(list: Option<&List<OrText<Target>>>) -> Value {
         .collect()
 }
 
-/// Weights are whole numbers as a rule, and are shown as such.
-fn number(weight: f64) -> Value {
-    format!("{weight}").parse::<u64>().map_or_else(|_| json!(weight), Value::from)
+/// Weights and sums of money are whole numbers as a rule, and are shown as such.
+pub(crate) fn number(number: f64) -> Value {
+    format!("{number}").parse::<u64>().map_or_else(|_| json!(number), Value::from)
 }

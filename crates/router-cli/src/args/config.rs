@@ -71,6 +71,8 @@ pub(crate) struct OperationFlags {
     pub(crate) provider_id: Option<String>,
     #[command(flatten)]
     pub(crate) provider: ProviderFlags,
+    #[command(flatten)]
+    pub(crate) asking: super::probe::Asking,
     /// The model's id.
     #[arg(long, help_heading = "Model")]
     pub(crate) model: Option<String>,

@@ -239,6 +239,10 @@ pub(crate) struct BucketFlags {
     /// Output tokens per window.
     #[arg(long, aliases = ["bucketOutputTokens", "output-tokens"], value_name = "COUNT")]
     pub(crate) bucket_output_tokens: Option<u64>,
+    /// US dollars per window, by the prices of the models.
+    #[arg(long, aliases = ["bucketCost", "cost"], value_name = "DOLLARS",
+          value_parser = super::dollars)]
+    pub(crate) bucket_cost: Option<f64>,
     /// Requests in flight at once.
     #[arg(long, aliases = ["bucketConcurrent", "concurrent"], value_name = "COUNT")]
     pub(crate) bucket_concurrent: Option<u64>,
@@ -288,6 +292,8 @@ pub(crate) enum KeyCommand {
     },
     /// Remove the key.
     Clear(Edit),
+    /// Keys of single clients, such as team members, with limits of their own.
+    Client(Box<super::client::ClientKey>),
 }
 
 #[derive(Args, Debug, Default)]

@@ -3,18 +3,18 @@
 use clap::{Args, Subcommand};
 
 /// How fast and how much providers are asked.
-#[derive(Args, Clone, Copy, Debug)]
-#[command(next_help_heading = "Requests")]
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[command(next_help_heading = "Probe")]
 pub(crate) struct Asking {
     /// Requests per minute to one address [default: 30].
     #[arg(long, aliases = ["probeRpm", "probe-requests-per-minute", "probeRequestsPerMinute"],
           value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=6000))]
     pub(crate) probe_rpm: Option<u32>,
     /// Requests in all [default: 300].
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, alias = "probeRequests", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) probe_requests: Option<u32>,
     /// Seconds for one request [default: 30].
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600))]
+    #[arg(long, alias = "probeTimeout", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(crate) probe_timeout: Option<u64>,
 }
 

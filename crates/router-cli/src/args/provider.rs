@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::edit::{Edit, Named, Removed, Renamed};
+use super::probe::Asking;
 
 #[derive(Args, Debug)]
 pub(crate) struct Provider {
@@ -52,22 +53,26 @@ pub(crate) struct ProviderAdd {
     #[arg(long, requires = "preset")]
     pub(crate) free_tier: bool,
     #[command(flatten)]
+    pub(crate) edit: Edit,
+    #[command(flatten)]
     pub(crate) fields: ProviderFlags,
     #[command(flatten)]
-    pub(crate) edit: Edit,
+    pub(crate) asking: Asking,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct ProviderEdit {
     /// Its id.
     pub(crate) id: String,
-    #[command(flatten)]
-    pub(crate) fields: ProviderFlags,
     /// Also remove the targets and bucket models that name a model which goes.
     #[arg(long)]
     pub(crate) cascade: bool,
     #[command(flatten)]
     pub(crate) edit: Edit,
+    #[command(flatten)]
+    pub(crate) fields: ProviderFlags,
+    #[command(flatten)]
+    pub(crate) asking: Asking,
 }
 
 #[derive(Args, Debug, Default)]
@@ -102,7 +107,7 @@ pub(crate) struct ProviderFlags {
     /// The provider takes no credential.
     #[arg(long, alias = "noKey", conflicts_with_all = ["api_key", "api_key_env"])]
     pub(crate) no_key: bool,
-    /// The models, with commas between them.
+    /// The models, with commas between them [default: those of the provider's own list].
     #[arg(long, value_name = "MODELS")]
     pub(crate) models: Option<String>,
     /// The preferred format: openai, claude, responses or gemini.
@@ -114,7 +119,8 @@ pub(crate) struct ProviderFlags {
     /// Headers added to every request, as a JSON object.
     #[arg(long, value_name = "JSON")]
     pub(crate) headers: Option<String>,
-    /// Save without asking the provider whether it answers.
+    /// Save without asking the provider what it speaks and which models answer; asking costs a
+    /// few tokens.
     #[arg(long, alias = "skipProbe", value_name = "BOOL", num_args = 0..=1,
           default_missing_value = "true", value_parser = super::boolean)]
     pub(crate) skip_probe: Option<bool>,

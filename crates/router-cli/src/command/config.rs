@@ -4,11 +4,12 @@ use std::path::Path;
 
 use router_operator::file::{ConfigFile, Direction};
 use router_operator::operate::provider::Expect;
-use router_operator::operate::{self, Done, alias, key, limit, model, provider};
+use router_operator::operate::{self, Done, alias, limit, model, provider};
 use router_secret::Host;
 use serde_json::{Map, json};
 
 use super::edit::{apply, secret};
+use super::put::Put;
 use crate::args::config::{Config, ConfigCommand, Operation, OperationFlags};
 use crate::args::edit::Edit;
 use crate::cx::Cx;
@@ -116,13 +117,17 @@ fn upsert_provider(cx: &Cx, flags: &OperationFlags) -> Result<Outcome, Failure> 
         return Err(missing("--master-key, which --set-master-key=true asks for"));
     }
     let master = given.map(|text| secret(cx, "--master-key", text)).transpose()?;
-    apply(cx, flags.edit, |document| {
-        let mut done = provider::put(document, id, &fields, Expect::Any, &Map::new())?;
-        if let Some(master) = &master {
-            super::key::along(&mut done, key::set(document, master)?);
-        }
-        Ok(done)
-    })
+    let put = Put {
+        id,
+        fields,
+        expect: Expect::Any,
+        template: Map::new(),
+        preset: None,
+        master,
+        asking: flags.asking,
+        edit: flags.edit,
+    };
+    put.run(cx)
 }
 
 fn set_limits(cx: &Cx, flags: &OperationFlags) -> Result<Outcome, Failure> {

@@ -18,6 +18,7 @@ pub(crate) fn run(cx: &Cx, command: KeyCommand) -> Result<Outcome, Failure> {
             cx.confirm("Remove the master key?")?;
             apply(cx, edit, key::clear)
         }
+        KeyCommand::Client(flags) => super::client::run(cx, flags.command),
     }
 }
 
@@ -29,19 +30,26 @@ pub(crate) fn set(cx: &Cx, text: &str, edit: Edit) -> Result<Outcome, Failure> {
 
 /// Makes a key and shows it this once.
 pub(crate) fn generate(cx: &Cx, flags: &GenerateFlags, edit: Edit) -> Result<Outcome, Failure> {
+    let made = made(flags)?;
+    let outcome = apply(cx, edit, |document| key::set(document, &made))?;
+    Ok(if edit.dry_run { outcome } else { showing(outcome, made) })
+}
+
+/// A key that is made as the flags say.
+pub(crate) fn made(flags: &GenerateFlags) -> Result<String, Failure> {
     let length = flags.master_key_length.unwrap_or(key::LENGTH);
-    let prefix = flags.master_key_prefix.as_deref().unwrap_or(key::PREFIX);
-    let made = key::generate(length, prefix)?;
-    let mut outcome = apply(cx, edit, |document| key::set(document, &made))?;
-    if !edit.dry_run {
-        outcome.text = format!("{made}\n{}", outcome.text);
-        if let Some(result) =
-            outcome.value.as_mut().and_then(|value| value.get_mut("result")?.as_object_mut())
-        {
-            result.insert("generatedKey".to_owned(), made.into());
-        }
+    key::generate(length, flags.master_key_prefix.as_deref().unwrap_or(key::PREFIX))
+}
+
+/// An edit's outcome with the key that was made for it: the only time it is shown.
+pub(crate) fn showing(mut outcome: Outcome, made: String) -> Outcome {
+    outcome.text = format!("{made}\n{}", outcome.text);
+    if let Some(result) =
+        outcome.value.as_mut().and_then(|value| value.get_mut("result")?.as_object_mut())
+    {
+        result.insert("generatedKey".to_owned(), made.into());
     }
-    Ok(outcome)
+    outcome
 }
 
 fn show(cx: &Cx, show_secret: bool) -> Result<Outcome, Failure> {

@@ -33,18 +33,20 @@ pub(crate) fn fields(
     id: Option<String>,
     models: Option<String>,
 ) -> limit::Fields {
-    let caps = [
+    let whole = [
         ("requests", flags.bucket_requests),
         ("tokens", flags.bucket_tokens),
         ("inputTokens", flags.bucket_input_tokens),
         ("outputTokens", flags.bucket_output_tokens),
         ("concurrent", flags.bucket_concurrent),
     ];
+    let caps = whole.into_iter().filter_map(|(key, cap)| Some((key, cap?.into())));
+    let cost = flags.bucket_cost.and_then(limit::cost).map(|cost| ("cost", cost));
     limit::Fields {
         id,
         name: flags.bucket_name.clone(),
         models: flags.bucket_models.clone().or(models),
-        caps: caps.into_iter().filter_map(|(key, cap)| Some((key, cap?))).collect(),
+        caps: caps.chain(cost).collect(),
         window: flags.bucket_window.clone(),
         scope: flags.bucket_scope.clone(),
         time_zone: flags.bucket_time_zone.clone(),

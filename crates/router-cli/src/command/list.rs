@@ -26,6 +26,11 @@ pub(crate) fn run(cx: &Cx) -> Result<Outcome, Failure> {
     let _ = write!(text, "\n{}  {}", label("version"), part("version"));
     let _ = write!(text, "\n{}  {}", label("default model"), show("defaultModel"));
     let _ = write!(text, "\n{}  {}", label("master key"), show("masterKey"));
+    let clients = part("clientKeys");
+    if clients.as_array().is_some_and(|all| !all.is_empty()) {
+        let _ = write!(text, "\n\n{}", styled(STRONG, "client keys"));
+        let _ = write!(text, "\n{}", self::clients(&clients));
+    }
     let _ = write!(text, "\n\n{}", styled(STRONG, "providers"));
     let _ = write!(text, "\n{}", providers(&part("providers")));
     let _ = write!(text, "\n\n{}", styled(STRONG, "aliases"));
@@ -111,13 +116,32 @@ pub(crate) fn model(model: &Value, key: &str) -> String {
     out
 }
 
-/// A bucket on one line.
+/// Client keys with what they may use.
+pub(crate) fn clients(clients: &Value) -> String {
+    let blocks = clients.as_array().into_iter().flatten().map(|client| {
+        let label = styled(STRONG, text(client, "label"));
+        let mut out = format!("  {label}{}  {}", off(client), text(client, "key"));
+        let models = joined(list(client, "models"));
+        let models = if models.is_empty() { "everything".to_owned() } else { models };
+        let _ = write!(out, "\n    {}  {models}", styled(FAINT, "may use"));
+        for limit in list(client, "limits") {
+            let _ = write!(out, "\n    {}  {}", styled(FAINT, "limit  "), bucket(limit));
+        }
+        out
+    });
+    let text = blocks.collect::<Vec<_>>().join("\n");
+    if text.is_empty() { "  none".to_owned() } else { text }
+}
+
+/// A bucket or limit on one line.
 pub(crate) fn bucket(bucket: &Value) -> String {
     let id = text(bucket, "id");
     let name = text(bucket, "name");
     let title = if name.is_empty() { id.to_owned() } else { format!("{name} ({id})") };
     let caps = ["requests", "tokens", "inputTokens", "outputTokens", "concurrent"];
     let caps = caps.iter().filter_map(|cap| Some(format!("{} {cap}", bucket.get(cap)?)));
+    let cost = bucket.get("cost").map(|cost| format!("{cost} US dollars"));
+    let caps = caps.chain(cost);
     let caps = caps.collect::<Vec<_>>().join(", ");
     let window = bucket.get("window").map(|window| {
         let size = window.get("size").map(Value::to_string).unwrap_or_default();
@@ -126,8 +150,9 @@ pub(crate) fn bucket(bucket: &Value) -> String {
             .replace("per 1 ", "per ")
     });
     let models = joined(list(bucket, "models"));
+    let models = if models.is_empty() { models } else { format!(" for {models}") };
     let scope = if text(bucket, "scope") == "credential" { ", each credential" } else { "" };
-    format!("{title}: {caps}{} for {models}{scope}", window.unwrap_or_default())
+    format!("{title}: {caps}{}{models}{scope}", window.unwrap_or_default())
 }
 
 /// Aliases with their targets.

@@ -2,11 +2,12 @@
 //! writes it into the config.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use router_config::{BaseUrl, parse};
 use router_operator::file::ConfigFile;
 use router_operator::operate::probed::probed;
-use router_operator::probe::{Report, Subject, probe, state_path};
+use router_operator::probe::{Report, Settings, Subject, probe, state_path};
 use router_secret::Host;
 use serde_json::json;
 
@@ -41,34 +42,49 @@ pub(crate) fn run(cx: &Cx, flags: &ProviderProbe) -> Result<Outcome, Failure> {
     if flags.fresh {
         let _ = std::fs::remove_file(&state);
     }
-    let progress = Progress::new(cx);
-    let settings = flags.asking.settings();
-    let report = far::run(async |client, cancel| {
-        let note = |event: &_| progress.event(event);
-        probe(&subject, settings, client, Some(&state), cancel, &note).await
-    });
-    progress.end();
-    let report = report?;
-    failed(&report, &id)?;
+    let report = ask(cx, &subject, flags.asking.settings(), &state)?;
+    let again = format!("`llm-router provider probe {id}` goes on from here");
+    let mend = "the config is as it was; check address and key with `llm-router doctor`";
+    usable(&report, &again, mend)?;
     let (done, saved) = ConfigFile::new(&path, &Host)
         .edit(flags.edit.dry_run, |document| probed(document, &report, &subject.upstream))?;
-    let mut outcome = super::edit::outcome(&done, &saved, flags.edit.dry_run);
-    outcome.text = format!("{}\n{}", shown(&report), outcome.text);
+    let outcome = super::edit::outcome(&done, &saved, flags.edit.dry_run);
+    Ok(with_report(outcome, &report))
+}
+
+/// Probes, and shows how far it is.
+pub(crate) fn ask(
+    cx: &Cx,
+    subject: &Subject,
+    settings: Settings,
+    state: &Path,
+) -> Result<Report, Failure> {
+    let progress = Progress::new(cx);
+    let report = far::run(async |client, cancel| {
+        let note = |event: &_| progress.event(event);
+        probe(subject, settings, client, Some(state), cancel, &note).await
+    });
+    progress.end();
+    report
+}
+
+/// An edit's outcome with what the probe before it found.
+pub(crate) fn with_report(mut outcome: Outcome, report: &Report) -> Outcome {
+    outcome.text = format!("{}\n{}", shown(report), outcome.text);
     if let Some(members) = outcome.value.as_mut().and_then(serde_json::Value::as_object_mut) {
         members.insert("probe".to_owned(), report.to_json());
     }
-    Ok(outcome)
+    outcome
 }
 
-/// A probe that found nothing to write.
-pub(crate) fn failed(report: &Report, id: &str) -> Result<(), Failure> {
+/// Refuses a report with nothing to write: `again` says how an interrupted probe goes on, `mend`
+/// what to do about a failed one.
+pub(crate) fn usable(report: &Report, again: &str, mend: &str) -> Result<(), Failure> {
     let details = json!({ "probe": report.to_json() });
     if report.is_interrupted {
         let message = format!("interrupted\n{}", shown(report));
         return Err(Failure::new(Kind::Interrupted, message)
-            .hint(format!(
-                "nothing was written; `llm-router provider probe {id}` goes on from here"
-            ))
+            .hint(format!("nothing was written; {again}"))
             .details(details));
     }
     if report.is_ok() {
@@ -84,13 +100,13 @@ pub(crate) fn failed(report: &Report, id: &str) -> Result<(), Failure> {
     let message = format!("{message}\n{}", shown(report));
     let hint = match kind {
         Kind::Input => "name some with --models",
-        _ => "the config is as it was; check address and key with `llm-router doctor`",
+        _ => mend,
     };
     Err(Failure::new(kind, message).hint(hint).details(details))
 }
 
 /// The report for a person.
-pub(crate) fn shown(report: &Report) -> String {
+fn shown(report: &Report) -> String {
     let mut text = String::new();
     for (format, way) in report.ways() {
         let count = report.confirmed().filter(|model| model.dialects.contains(&format)).count();

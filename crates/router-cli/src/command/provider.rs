@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::edit::{apply, file, secret};
 use super::list;
+use super::put::Put;
 use crate::args::provider::{ProviderAdd, ProviderCommand, ProviderFlags};
 use crate::cx::Cx;
 use crate::outcome::{Failure, Outcome};
@@ -18,9 +19,17 @@ pub(crate) fn run(cx: &Cx, command: ProviderCommand) -> Result<Outcome, Failure>
         ProviderCommand::Edit(flags) => {
             let mut fields = fields(cx, &flags.fields)?;
             fields.cascade = flags.cascade;
-            apply(cx, flags.edit, |document| {
-                provider::put(document, Some(&flags.id), &fields, Expect::Known, &Map::new())
-            })
+            let put = Put {
+                id: Some(&flags.id),
+                fields,
+                expect: Expect::Known,
+                template: Map::new(),
+                preset: None,
+                master: None,
+                asking: flags.asking,
+                edit: flags.edit,
+            };
+            put.run(cx)
         }
         ProviderCommand::List => {
             let view = view::config(&file(cx)?);
@@ -64,14 +73,17 @@ fn add(cx: &Cx, flags: &ProviderAdd) -> Result<Outcome, Failure> {
     let template = preset.as_ref().map(|preset| preset.provider(flags.free_tier)).transpose()?;
     let preset_id =
         preset.as_ref().filter(|_| flags.fields.name.is_none()).map(|it| it.id.as_str());
-    let id = flags.id.as_deref().or(preset_id);
-    apply(cx, flags.edit, |document| {
-        let done = provider::put(document, id, &fields, Expect::New, &template.unwrap_or_default());
-        done.map_err(|failure| match &preset {
-            Some(preset) => preset.explain(failure),
-            None => failure,
-        })
-    })
+    let put = Put {
+        id: flags.id.as_deref().or(preset_id),
+        fields,
+        expect: Expect::New,
+        template: template.unwrap_or_default(),
+        preset: preset.as_ref(),
+        master: None,
+        asking: flags.asking,
+        edit: flags.edit,
+    };
+    put.run(cx)
 }
 
 /// What the flags say; reads the credential from standard input if told so.
@@ -99,6 +111,7 @@ pub(crate) fn fields(cx: &Cx, flags: &ProviderFlags) -> Result<Fields, Failure> 
         formats: given(&flags.formats),
         headers: flags.headers.clone(),
         cascade: false,
+        is_probed: flags.skip_probe != Some(true),
     })
 }
 

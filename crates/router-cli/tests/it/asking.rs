@@ -13,7 +13,7 @@ use crate::common::{Ended, Home};
 use crate::json::check;
 
 /// What must not be seen anywhere but in the config and in requests.
-const KEY: &str = "sk-marker-5ecret-provider";
+pub(crate) const KEY: &str = "sk-marker-5ecret-provider";
 const MASTER: &str = "gw-marker-5ecret-master-0123456789-abcdef";
 const ADMIN: &str = "adm-marker-5ecret-0123456789-abcdefgh";
 const STORED: &str = "kc-marker-5ecret-stored";
@@ -28,14 +28,14 @@ const PROXIES: [&str; 8] = [
     "no_proxy",
 ];
 
-struct Site {
-    home: Home,
-    demo: Demo,
-    runtime: Runtime,
+pub(crate) struct Site {
+    pub(crate) home: Home,
+    pub(crate) demo: Demo,
+    pub(crate) runtime: Runtime,
 }
 
 impl Site {
-    fn new(face: Face) -> Self {
+    pub(crate) fn new(face: Face) -> Self {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
         let options = Options { key: Some(KEY.to_owned()), face, ..Options::default() };
@@ -46,7 +46,7 @@ impl Site {
         site
     }
 
-    fn configure(&self, base: &str) {
+    pub(crate) fn configure(&self, base: &str) {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = json!({
             "version": 2,
@@ -60,7 +60,7 @@ impl Site {
         self.home.write(&format!("{config:#}\n"));
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.home.command(arguments);
         for name in PROXIES {
             command.env_remove(name);
@@ -68,17 +68,17 @@ impl Site {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Ended {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
         Ended::from(self.command(arguments).output().unwrap())
     }
 
-    fn json(&self, code: i32, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, code: i32, arguments: &[&str]) -> Value {
         let ended = self.run(&[arguments, &["--json"]].concat());
         assert_eq!(ended.code, Some(code), "{arguments:?}: {} {}", ended.out, ended.err);
         serde_json::from_str(&ended.out).unwrap()
     }
 
-    fn config(&self) -> Value {
+    pub(crate) fn config(&self) -> Value {
         serde_json::from_str(&self.home.text()).unwrap()
     }
 }

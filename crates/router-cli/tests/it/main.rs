@@ -8,9 +8,12 @@
 )]
 
 mod asking;
+mod clients;
 mod colours;
 mod common;
 mod files;
 mod input;
 mod json;
+mod prompt;
+mod put;
 mod quick;

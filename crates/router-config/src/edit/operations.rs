@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::clients::opened;
 use super::references::{
     ALIASES, BUCKETS, DEFAULT_MODEL, FALLBACKS, Index, MASTER_KEY, ModelAt, Named, ProviderAt,
 };
@@ -359,7 +360,7 @@ impl Document {
     }
 
     /// Adds to a list; a single value in its place becomes the first element.
-    fn push(&mut self, list: &Path, value: Value) -> Result<(), EditError> {
+    pub(super) fn push(&mut self, list: &Path, value: Value) -> Result<(), EditError> {
         match self.get(list) {
             None | Some(Value::Null) => self.set(list, &Value::Array(vec![value])),
             Some(Value::Array(items)) => self.set(&list.index(items.len()), &value),
@@ -409,6 +410,10 @@ impl Document {
             .collect();
         if on_references == OnReferences::Refuse && !references.is_empty() {
             return Err(EditError::Referenced { what: what.to_owned(), references });
+        }
+        if let Some(client) = opened(index, &references) {
+            let (what, path) = (what.to_owned(), client.to_string());
+            return Err(EditError::OnlyUse { what, path });
         }
         let mut places: Vec<Path> = references.iter().map(Reference::entry).collect();
         places.extend(emptied_buckets(index, &references));

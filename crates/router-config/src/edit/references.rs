@@ -26,6 +26,8 @@ pub enum ReferenceKind {
     Target,
     /// An entry of a model's `fallbackModels`.
     FallbackModel,
+    /// An entry of what a client key may use: an alias, `provider/model` or `provider/*`.
+    ClientModel,
     /// A model of a bucket of the provider at this index.
     BucketModel {
         /// Index of the provider in the document.
@@ -64,6 +66,9 @@ pub(super) const FALLBACKS: &[&str] =
     &["fallbackModels", "fallback-models", "silentFallbacks", "silent-fallbacks", "fallbacks"];
 pub(super) const DEFAULT_MODEL: &[&str] = &["defaultModel", "default-model"];
 pub(super) const MASTER_KEY: &[&str] = &["masterKey", "master-key"];
+pub(super) const CLIENT_KEYS: &[&str] = &["clientKeys", "client-keys"];
+pub(super) const CLIENT_LABEL: &[&str] = &["label", "name"];
+const CLIENT_MODELS: &[&str] = &["models"];
 const MODEL_ID: &[&str] = &["id", "name", "model"];
 const MODEL_ALIASES: &[&str] = &["aliases", "alias"];
 const TARGETS: &[&str] = &["targets"];
@@ -170,6 +175,23 @@ impl Index {
         members.iter().map(|member| (member.key.trim().to_owned(), path.key(&member.key))).collect()
     }
 
+    /// Labels of client keys with their places; a key without a label has an empty one.
+    pub(super) fn clients(&self) -> Vec<(String, Path)> {
+        let all = listed(&self.tree, &Path::root(), CLIENT_KEYS).into_iter();
+        all.map(|(path, node)| {
+            let label = spelled(node, &Path::root(), CLIENT_LABEL);
+            let label = label.and_then(|(_, node)| node.as_str()).unwrap_or_default();
+            (label.trim().to_owned(), path)
+        })
+        .collect()
+    }
+
+    /// The places of what a client key may use.
+    pub(super) fn client_models(&self, client: &Path) -> Vec<(Path, &Node)> {
+        let node = self.node(client);
+        node.map(|node| listed(node, client, CLIENT_MODELS)).unwrap_or_default()
+    }
+
     /// Every place that names something, in the order of the document's sections.
     pub(super) fn references(&self) -> Vec<Reference> {
         let mut out = Vec::new();
@@ -180,6 +202,11 @@ impl Index {
         };
         if let Some((path, node)) = spelled(&self.tree, &Path::root(), DEFAULT_MODEL) {
             push(path, node, ReferenceKind::DefaultModel);
+        }
+        for (_, client) in self.clients() {
+            for (path, text) in self.client_models(&client) {
+                push(path, text, ReferenceKind::ClientModel);
+            }
         }
         for (_, alias) in self.aliases() {
             let Some(node) = self.node(&alias) else { continue };

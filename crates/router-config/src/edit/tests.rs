@@ -333,3 +333,63 @@ proptest! {
         }
     }
 }
+
+const CLIENTS: &str = r#"{
+    "providers": [{ "id": "a", "models": ["m", "n"] }, { "id": "b", "models": ["o"] }],
+    "modelAliases": { "fast": { "targets": ["a/m"] } },
+    "client-keys": [
+        { "name": "ann", "key": "k-1", "models": ["fast", "a/n", "b/*"] }, // the boss
+        { "label": "bob", "key": "k-2", "models": "alias:fast" },
+        { "label": "cy", "key": "k-3" }
+    ]
+}"#;
+
+#[test]
+fn what_client_keys_may_use_is_renamed_with_what_it_names() {
+    let mut edited = Document::parse(CLIENTS).unwrap();
+    assert_eq!(edited.rename_alias("fast", "quick").unwrap().len(), 2);
+    edited.rename_model("a", "n", "new").unwrap();
+    edited.rename_provider("b", "c").unwrap();
+    let models =
+        |at: usize| edited.get(&Path::root().key("client-keys").index(at).key("models")).unwrap();
+    assert_eq!(models(0), json!(["quick", "a/new", "c/*"]));
+    assert_eq!(models(1), json!("alias:quick"));
+    assert!(edited.text().contains("// the boss"), "{}", edited.text());
+}
+
+#[test]
+fn no_removal_opens_a_client_key_to_everything() {
+    let mut edited = Document::parse(CLIENTS).unwrap();
+    let refused = edited.remove_provider("b", OnReferences::Refuse).unwrap_err();
+    assert!(refused.to_string().contains("`client-keys[0].models[2]`"), "{refused}");
+    edited.remove_provider("b", OnReferences::Remove).unwrap();
+    let first = Path::root().key("client-keys").index(0).key("models");
+    assert_eq!(edited.get(&first), Some(json!(["fast", "a/n"])));
+    let before = edited.clone();
+    let refused = edited.remove_alias("fast", OnReferences::Remove).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "alias `fast` is all that the client key at `client-keys[1]` may use"
+    );
+    assert_eq!(edited, before);
+}
+
+#[test]
+fn client_keys_are_found_by_label_and_edited_where_they_stand() {
+    let mut edited = Document::parse(CLIENTS).unwrap();
+    assert_eq!(edited.client_labels(), ["ann", "bob", "cy"]);
+    edited.rename_client("ann", "anne").unwrap();
+    edited.edit_client("cy", &object(&json!({ "enabled": false }))).unwrap();
+    edited.add_client("dee", &object(&json!({ "key": "k-4", "models": null }))).unwrap();
+    edited.remove_client("bob").unwrap();
+    let list = edited.get(&Path::root().key("client-keys")).unwrap();
+    assert_eq!(list[0]["name"], "anne");
+    assert_eq!(list[1], json!({ "label": "cy", "key": "k-3", "enabled": false }));
+    assert_eq!(list[2], json!({ "label": "dee", "key": "k-4" }));
+    for taken in ["cy", "master"] {
+        let refused = edited.add_client(taken, &Map::new()).unwrap_err();
+        assert_eq!(refused, EditError::Taken(format!("client key `{taken}`")));
+    }
+    let missing = edited.client_path("dea").unwrap_err();
+    assert!(missing.to_string().contains("did you mean `dee`?"), "{missing}");
+}

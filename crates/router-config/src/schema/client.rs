@@ -51,7 +51,7 @@ document! {
 
 impl Limit {
     /// The same as a bucket that counts everything.
-    pub(crate) fn as_bucket(&self) -> Bucket {
+    pub fn as_bucket(&self) -> Bucket {
         Bucket {
             at: self.at.clone(),
             id: self.id.clone(),

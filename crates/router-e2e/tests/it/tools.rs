@@ -194,7 +194,8 @@ fn every_recipe_of_the_agents_guide_works() -> Result<()> {
         let Some(words) = line.strip_prefix("llm-router ") else { continue };
         let words: Vec<&str> = words.split(' ').collect();
         let mut command = router::command(home)?;
-        let ran = command.args(&words).env("GROQ_API_KEY", "k").output()?;
+        // With a key in the environment, the provider of the wide world would be asked.
+        let ran = command.args(&words).env_remove("GROQ_API_KEY").output()?;
         let said = String::from_utf8_lossy(&ran.stderr).into_owned();
         ensure!(ran.status.success(), "{line}: {said}\n{}", String::from_utf8_lossy(&ran.stdout));
         if words.starts_with(&["provider", "add"]) {

@@ -37,6 +37,8 @@ pub(super) fn read(fields: &Fields, notes: &mut Vec<String>) -> Result<Addresses
     }
     match common.as_slice() {
         [] => {}
+        // The probe finds out what each one speaks.
+        [first, ..] if fields.is_probed => out.base = Some(first.clone()),
         [only] => out.base = Some(only.clone()),
         several if out.by_format.is_empty() => {
             for url in several {
@@ -65,6 +67,12 @@ pub(super) fn read(fields: &Fields, notes: &mut Vec<String>) -> Result<Addresses
         }
     }
     Ok(out)
+}
+
+/// Every address that is given for no dialect in particular.
+pub(super) fn common(fields: &Fields) -> Vec<String> {
+    let texts = [fields.base_url.as_deref(), fields.endpoints.as_deref()];
+    texts.into_iter().flatten().flat_map(|text| parse::endpoints(text).found).collect()
 }
 
 fn single(text: &str) -> Result<String, Failure> {

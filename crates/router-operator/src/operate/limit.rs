@@ -3,19 +3,22 @@
 use router_config::edit::Document;
 use router_config::schema::File;
 use router_config::{nearest, parse, slug};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 
 use super::{Done, known};
 use crate::{Failure, view};
 
 /// Caps of a bucket: the key in config, and other spellings.
-const CAPS: [(&str, &[&str]); 5] = [
+const CAPS: [(&str, &[&str]); 6] = [
     ("requests", &["limit"]),
     ("tokens", &[]),
     ("inputTokens", &["input-tokens"]),
     ("outputTokens", &["output-tokens"]),
+    (COST, &[]),
     ("concurrent", &[]),
 ];
+/// The cap in US dollars, the only one that need not be a whole number.
+const COST: &str = "cost";
 
 /// One bucket as typed; what is `None` stays as it is.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +30,7 @@ pub struct Fields {
     /// Models that count: a list, or `all`.
     pub models: Option<String>,
     /// Caps by their key in config.
-    pub caps: Vec<(&'static str, u64)>,
+    pub caps: Vec<(&'static str, Number)>,
     /// The window, such as `6h`.
     pub window: Option<String>,
     /// Whether each credential has a counter of its own.
@@ -155,7 +158,7 @@ fn id_of(bucket: &Value) -> Option<String> {
     bucket.get("id").and_then(Value::as_str).map(str::to_owned)
 }
 
-fn position(buckets: &[Value], fields: &Fields) -> Option<usize> {
+pub(super) fn position(buckets: &[Value], fields: &Fields) -> Option<usize> {
     let is_it = |bucket: &Value| match (&fields.id, &fields.name) {
         (Some(id), _) => id_of(bucket).is_some_and(|own| own == *id || own == slug(id)),
         (None, Some(name)) => {
@@ -167,7 +170,19 @@ fn position(buckets: &[Value], fields: &Fields) -> Option<usize> {
     buckets.iter().position(is_it)
 }
 
-fn apply(bucket: &mut Map<String, Value>, id: &str, fields: &Fields) -> Result<(), Failure> {
+/// A sum of money as config writes it; `None` if it is none.
+pub fn cost(dollars: f64) -> Option<Number> {
+    match view::number(dollars) {
+        Value::Number(number) => Some(number),
+        _ => None,
+    }
+}
+
+pub(super) fn apply(
+    bucket: &mut Map<String, Value>,
+    id: &str,
+    fields: &Fields,
+) -> Result<(), Failure> {
     bucket.insert("id".to_owned(), id.into());
     let mut set = |key: &str, others: &[&str], value: Value| {
         for other in others {
@@ -189,11 +204,12 @@ fn apply(bucket: &mut Map<String, Value>, id: &str, fields: &Fields) -> Result<(
         set("models", &["model"], list.into());
     }
     for (key, cap) in &fields.caps {
-        if *cap == 0 {
-            return Err(Failure::input(format!("{key}: a cap is 1 or more")));
+        if cap.as_f64().is_none_or(|cap| cap <= 0.0) {
+            let least = if *key == COST { "more than 0" } else { "1 or more" };
+            return Err(Failure::input(format!("{key}: a cap is {least}")));
         }
         let others = CAPS.iter().find(|(name, _)| name == key).map_or(&[][..], |(_, o)| *o);
-        set(key, others, (*cap).into());
+        set(key, others, cap.clone().into());
     }
     if let Some(window) = &fields.window {
         let window = parse::window(window).map_err(Failure::input)?;
@@ -234,18 +250,25 @@ fn complete(bucket: &Map<String, Value>) -> Result<(), Failure> {
     if !bucket.contains_key("models") {
         missing.push("models (--bucket-models all)");
     }
-    let caps: Vec<_> = CAPS.iter().filter(|(key, _)| bucket.contains_key(*key)).collect();
-    if caps.is_empty() {
-        missing.push("a cap (--bucket-requests 1000)");
-    }
-    let needs_window = caps.iter().any(|(key, _)| *key != "concurrent") || caps.is_empty();
-    if needs_window && !bucket.contains_key("window") {
-        missing.push("a window (--bucket-window 1d)");
-    }
+    missing.extend(uncapped(bucket));
     if missing.is_empty() {
         return Ok(());
     }
     Err(Failure::input(format!("the new bucket lacks {}", missing.join(", "))))
+}
+
+/// What a bucket or limit needs before it caps anything.
+pub(super) fn uncapped(bucket: &Map<String, Value>) -> Vec<&'static str> {
+    let mut missing = Vec::new();
+    let caps: Vec<_> = CAPS.iter().filter(|(key, _)| bucket.contains_key(*key)).collect();
+    if caps.is_empty() {
+        missing.push("a cap (--requests 1000)");
+    }
+    let needs_window = caps.iter().any(|(key, _)| *key != "concurrent") || caps.is_empty();
+    if needs_window && !bucket.contains_key("window") {
+        missing.push("a window (--window 1d)");
+    }
+    missing
 }
 
 /// Reads a bucket in any spelling the older program took.
@@ -283,7 +306,11 @@ fn from_json(entry: &Value) -> Result<Fields, Failure> {
                     return Err(Failure::input(format!("`{other}` is not known"))
                         .hint("id, name, models, requests, tokens, concurrent, window"));
                 };
-                let number = text.trim().parse().map_err(|_| {
+                let number = match *name {
+                    COST => text.trim().parse().ok().and_then(cost),
+                    _ => text.trim().parse::<u64>().ok().map(Number::from),
+                };
+                let number = number.ok_or_else(|| {
                     Failure::input(format!("{other} is not a whole number of 1 or more"))
                 })?;
                 fields.caps.push((name, number));

@@ -2,11 +2,13 @@
 
 use router_config::edit::Document;
 use router_config::schema::File;
-use router_config::{parse, slug};
+use router_config::{Upstream, parse, slug};
 use serde_json::{Map, Value};
 
+use super::probed::probed;
 use super::references::remove_with;
 use super::{Done, addresses, format, json_object, model};
+use crate::probe::Report;
 use crate::{Failure, view};
 
 /// Members of a provider with their other spellings, which go when the first one is set.
@@ -46,6 +48,25 @@ pub struct Fields {
     pub headers: Option<String>,
     /// Whether targets of aliases that name a model which goes may go too.
     pub cascade: bool,
+    /// Whether a probe follows, which finds out what each address speaks and which models there
+    /// are.
+    pub is_probed: bool,
+}
+
+impl Fields {
+    /// Whether they say anything that another request to the provider would show.
+    pub(super) fn change_requests(&self) -> bool {
+        let texts = [
+            &self.endpoints,
+            &self.base_url,
+            &self.api_key,
+            &self.models,
+            &self.format,
+            &self.formats,
+            &self.headers,
+        ];
+        self.no_key || !self.by_format.is_empty() || texts.iter().any(|text| text.is_some())
+    }
 }
 
 /// Shows no credential.
@@ -116,9 +137,34 @@ pub fn put(
     let verb = if is_new { "added" } else { "changed" };
     let mut done = Done::new(format!("provider `{id}` {verb}"));
     done.notes = notes;
-    let file = File::parse(document.text()).map_err(|error| Failure::input(error.to_string()))?;
-    let view = view::provider_of(&file, &id).unwrap_or_default();
+    let view = shown(document, &id)?;
     Ok(done.fact("provider", view).fact("added", is_new))
+}
+
+fn shown(document: &Document, id: &str) -> Result<Value, Failure> {
+    let file = File::parse(document.text()).map_err(|error| Failure::input(error.to_string()))?;
+    Ok(view::provider_of(&file, id).unwrap_or_default())
+}
+
+/// Adds or changes a provider as [`put`] does, with what a probe of it found; `configured` is the
+/// provider as it was probed.
+pub fn put_probed(
+    document: &mut Document,
+    id: Option<&str>,
+    fields: &Fields,
+    expect: Expect,
+    template: &Map<String, Value>,
+    (report, configured): (&Report, &Upstream),
+) -> Result<Done, Failure> {
+    let mut done = put(document, id, fields, expect, template)?;
+    let found = probed(document, report, configured)?;
+    let count = report.confirmed().count();
+    done.message = format!("{}; {count} model(s) answer", done.message);
+    done.notes.extend(found.notes);
+    done.notes.extend(first_default(document, &report.provider)?);
+    let shown = shown(document, &report.provider)?;
+    let added = found.result.get("added").cloned().unwrap_or_default();
+    Ok(done.fact("provider", shown).fact("addedModels", added))
 }
 
 /// Turns a provider on or off.
@@ -273,13 +319,12 @@ fn complete(
     if !has("baseUrl") && !has("baseUrlByFormat") {
         missing.push("an address (--endpoints https://…)");
     }
-    let needs_key = !fields.no_key && members.get("auth").is_none_or(|auth| *auth != "none");
-    if needs_key && !has("apiKey") && !has("apiKeys") {
+    if !fields.no_key && is_without_key(members) {
         missing
             .push("a credential (--api-key env:NAME, --api-key - for standard input, or --no-key)");
     }
     let has_template = template_models.and_then(Value::as_array).is_some_and(|m| !m.is_empty());
-    if models.is_none() && !has_template {
+    if models.is_none() && !has_template && !fields.is_probed {
         missing.push("models (--models a,b)");
     }
     if missing.is_empty() {
@@ -287,6 +332,25 @@ fn complete(
     }
     Err(Failure::input(format!("the new provider lacks {}", missing.join("; ")))
         .hint("`llm-router provider presets` lists providers that are known already"))
+}
+
+/// Whether a credential is needed and none is there.
+fn is_without_key(members: &Map<String, Value>) -> bool {
+    let has = |key: &str| members.get(key).is_some_and(|value| !value.is_null());
+    let needs = members.get("auth").is_none_or(|auth| *auth != "none");
+    needs && !has("apiKey") && !has("apiKeys")
+}
+
+/// Whether [`put`] would refuse because no credential is given.
+pub fn lacks_key(
+    document: &Document,
+    id: Option<&str>,
+    fields: &Fields,
+    template: &Map<String, Value>,
+) -> bool {
+    let is_new = id_of(id, fields.name.as_deref())
+        .is_ok_and(|(id, _)| !document.provider_ids().contains(&id));
+    is_new && !fields.no_key && fields.api_key.is_none() && is_without_key(template)
 }
 
 fn with_spellings(mut members: Map<String, Value>) -> Map<String, Value> {

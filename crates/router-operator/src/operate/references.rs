@@ -1,8 +1,9 @@
 //! What happens to the places that name a thing when it goes.
 //!
-//! The default model and fallbacks follow by themselves. Targets of aliases and models of buckets
-//! are somebody's intention: they go only when asked (`cascade`), and an alias or bucket that
-//! would be left empty goes with them.
+//! The default model and fallbacks follow by themselves. Targets of aliases, models of buckets and
+//! what client keys may use are somebody's intention: they go only when asked (`cascade`), and an
+//! alias or bucket that would be left empty goes with them. A client key that would be left with
+//! nothing is a reason to refuse: without a list it could use everything.
 
 use router_config::edit::{Document, EditError, OnReferences, Reference, ReferenceKind};
 use router_config::schema::File;
@@ -49,7 +50,10 @@ pub(super) fn remove_with(
 }
 
 fn is_intention(reference: &Reference) -> bool {
-    matches!(reference.kind, ReferenceKind::Target | ReferenceKind::BucketModel { .. })
+    matches!(
+        reference.kind,
+        ReferenceKind::Target | ReferenceKind::ClientModel | ReferenceKind::BucketModel { .. }
+    )
 }
 
 fn default_model(document: &Document) -> Option<String> {

@@ -133,10 +133,10 @@ fn the_default_model_and_fallbacks_follow_by_themselves() {
 #[test]
 fn a_bucket_named_again_is_the_same_bucket() {
     let mut document = document(TWO);
-    let fields = |requests| limit::Fields {
+    let fields = |requests: u64| limit::Fields {
         name: Some("Per Hour".to_owned()),
         models: Some("all".to_owned()),
-        caps: vec![("requests", requests)],
+        caps: vec![("requests", requests.into())],
         window: Some("1h".to_owned()),
         ..limit::Fields::default()
     };

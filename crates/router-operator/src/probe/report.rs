@@ -31,6 +31,8 @@ pub struct Report {
     pub warnings: Vec<String>,
     /// The settings it ran with.
     pub settings: Settings,
+    /// The dialect the operator prefers.
+    pub(super) preferred: Option<Dialect>,
     /// The lane that serves each dialect that works.
     pub(super) chosen: BTreeMap<Dialect, usize>,
 }
@@ -109,6 +111,7 @@ impl Report {
             listed,
             warnings: Vec::new(),
             settings,
+            preferred: subject.preferred,
             chosen,
         };
         report.models = models.into_iter().map(|id| report.model(id)).collect();
@@ -148,8 +151,8 @@ impl Report {
         }
     }
 
-    /// Dialects in which a model answered, preferred first: the one with most models, then the
-    /// one their names speak of, then what the older program preferred.
+    /// Dialects in which a model answered, preferred first: the operator's choice, then the one
+    /// with most models, then the one their names speak of, then what the older program preferred.
     pub fn working_formats(&self) -> Vec<Dialect> {
         let mut formats: Vec<_> = self.chosen.keys().copied().collect();
         let count = |format: Dialect| self.speakers(format).count();
@@ -157,7 +160,8 @@ impl Report {
             self.speakers(format).filter(|model| hint(&model.id) == Some(format)).count()
         };
         formats.sort_by_key(|format| {
-            (usize::MAX - count(*format), usize::MAX - hinted(*format), rank(*format))
+            let is_other = self.preferred != Some(*format);
+            (is_other, usize::MAX - count(*format), usize::MAX - hinted(*format), rank(*format))
         });
         formats
     }
