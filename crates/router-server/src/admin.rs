@@ -101,11 +101,10 @@ pub(crate) async fn bind_control() -> Result<(TcpListener, SocketAddr), StartErr
     Ok((listener, address))
 }
 
-/// Answers operators until it is dropped. A successor has the operators' socket as well, and gets
-/// its connections from then on.
-pub(crate) async fn serve(admin: Arc<Admin>, listener: Arc<TcpListener>) {
+/// Answers operators until it is dropped; `tasks` has a task for each connection. A successor has
+/// the operators' socket as well, and gets its connections from then on.
+pub(crate) async fn serve(admin: Arc<Admin>, listener: Arc<TcpListener>, tasks: TaskTracker) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let tasks = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
             biased;

@@ -4,9 +4,6 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// How long those who asked for the end have to hear of it.
-const HEARD_MAX: Duration = Duration::from_secs(1);
-
 /// Why serving ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum How {
@@ -66,10 +63,5 @@ impl Ending {
         let mut over = self.over.subscribe();
         let cut_off = over.wait_for(Option::is_some).await;
         cut_off.map_or(0, |cut_off| cut_off.unwrap_or(0))
-    }
-
-    /// Resolves when nobody waits any more, or after a moment.
-    pub(crate) async fn heard(&self) {
-        let _ = tokio::time::timeout(HEARD_MAX, self.over.closed()).await;
     }
 }

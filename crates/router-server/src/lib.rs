@@ -41,6 +41,9 @@ pub use reload::{ConfigError, Source};
 pub use stores::records_path;
 use worker::Workers;
 
+/// How long those who sent a command have to hear how it went, once nothing is served.
+const TOLD_MAX: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// What the operator decides apart from the config; each outweighs it.
 #[derive(Debug)]
 pub struct Options {
@@ -276,11 +279,14 @@ impl Server {
         };
         // Answers until the drain is over.
         let _admin = self.admin.map(|(listener, _)| {
-            AbortOnDrop(tasks.spawn(admin::serve(Arc::new(admin.clone()), listener)))
+            let connections = TaskTracker::new();
+            AbortOnDrop(tasks.spawn(admin::serve(Arc::new(admin.clone()), listener, connections)))
         });
-        let control = self.control.map(|(listener, _, control)| {
+        let commands = TaskTracker::new();
+        let _control = self.control.map(|(listener, _, control)| {
             let admin = Admin { control: Some(control), ..admin };
-            AbortOnDrop(tasks.spawn(admin::serve(Arc::new(admin), Arc::new(listener))))
+            let serve = admin::serve(Arc::new(admin), Arc::new(listener), commands.clone());
+            AbortOnDrop(tasks.spawn(serve))
         });
         let follow = reload::follow(
             Arc::clone(&self.app),
@@ -298,9 +304,9 @@ impl Server {
             () = ending.begun() => serving.await,
         };
         ending.over(cut_off);
-        if control.is_some() {
-            ending.heard().await;
-        }
+        // Whoever asked for the end, or for a successor, is told before this process ends.
+        commands.close();
+        let _ = tokio::time::timeout(TOLD_MAX, commands.wait()).await;
         cut_off
     }
 }

@@ -98,11 +98,13 @@ pub(super) async fn run(
     let mut serving = pin!(server.run());
     loop {
         tokio::select! {
-            cut_off = &mut serving => return End { cut_off, successor: live.successor },
+            // In this order: with nothing open, the end comes together with the successor.
+            biased;
             told = signals.next() => if live.obey(told) {
                 return End { cut_off: 0, successor: live.successor };
             },
             tried = attempt(live.attempt.as_mut()) => live.tried(tried),
+            cut_off = &mut serving => return End { cut_off, successor: live.successor },
             Some(HandOver { program, reply }) = order(orders.as_mut()), if live.is_free() => {
                 live.try_successor(program, Some(reply));
             }
