@@ -49,7 +49,7 @@ pub(crate) fn run(cx: &Cx, command: Option<Command>) -> Result<Outcome, Failure>
         Command::Stop(flags) => instances::stop(&flags),
         Command::Reload(flags) => instances::reload(&flags),
         Command::Status(which) => instances::status(&which),
-        Command::Logs(flags) => instances::logs(&flags),
+        Command::Logs(flags) => instances::logs(cx, &flags),
         Command::Service(flags) => service::run(cx, flags.command),
         Command::Update(flags) => update::run(cx, &flags),
         Command::Setup(flags) => setup::run(cx, &flags),

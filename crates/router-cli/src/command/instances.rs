@@ -12,6 +12,7 @@ use router_operator::instance::{ChooseError, Instance, Instances, choose, log, s
 use serde_json::{Value, json};
 
 use crate::args::process::{Logs, Named, Reload, Stop};
+use crate::cx::Cx;
 use crate::outcome::{Failure, Kind, Outcome};
 use crate::output::{self, FAINT, GOOD, STRONG, WARN, styled};
 
@@ -256,7 +257,11 @@ fn duration(seconds: u64) -> String {
 }
 
 /// Prints the log, wherever the platform keeps it.
-pub(crate) fn logs(flags: &Logs) -> Result<Outcome, Failure> {
+pub(crate) fn logs(cx: &Cx, flags: &Logs) -> Result<Outcome, Failure> {
+    if cx.json && flags.follow {
+        return Err(Failure::input("--json is one document, and --follow has no end")
+            .hint("leave one of them out"));
+    }
     let instances = instances()?;
     let running = the_one(&flags.which);
     // What a router that ended has said is worth reading, too.
@@ -264,7 +269,7 @@ pub(crate) fn logs(flags: &Logs) -> Result<Outcome, Failure> {
     let path = match &running {
         Ok(instance) => match (&instance.facts.log, instance.facts.managed_by.as_deref()) {
             (Some(path), _) => path.clone(),
-            (None, Some("systemd")) => return journal(flags),
+            (None, Some("systemd")) => return journal(cx, flags),
             (None, _) => {
                 let message = format!("`{}` logs to the terminal it was started in", instance.name);
                 let hint = "start it with --background or --log-file FILE to keep its log";
@@ -278,6 +283,15 @@ pub(crate) fn logs(flags: &Logs) -> Result<Outcome, Failure> {
             .err()
             .unwrap_or_else(|| Failure::failed(format!("there is no log at {}", path.display()))));
     }
+    let unreadable =
+        |error: io::Error| Failure::failed(format!("cannot read {}: {error}", path.display()));
+    if cx.json {
+        let mut text = Vec::new();
+        log::tail(&path, flags.lines, &mut text).map_err(unreadable)?;
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<&str> = text.lines().collect();
+        return Ok(Outcome::new("", json!({ "path": path, "lines": lines })));
+    }
     let mut out = io::stdout().lock();
     let printed = if flags.follow {
         let over = || !running.as_ref().is_ok_and(Instance::is_alive);
@@ -287,14 +301,12 @@ pub(crate) fn logs(flags: &Logs) -> Result<Outcome, Failure> {
     };
     match printed.and_then(|()| out.flush()) {
         // A reader that went away is no failure.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::failed(format!("cannot read {}: {error}", path.display())))
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(unreadable(error)),
         _ => Ok(Outcome::printed()),
     }
 }
 
-fn journal(flags: &Logs) -> Result<Outcome, Failure> {
+fn journal(cx: &Cx, flags: &Logs) -> Result<Outcome, Failure> {
     let mut command = Command::new("journalctl");
     // The system's journal holds the user's units as well.
     command.args(["--user-unit", "llm-router", "--unit", "llm-router", "--output", "cat"]);
@@ -304,12 +316,22 @@ fn journal(flags: &Logs) -> Result<Outcome, Failure> {
     } else {
         command.arg("--no-pager");
     }
-    output::note(&styled(FAINT, "from the journal of systemd"));
     let failed = |error| Failure::failed(format!("cannot run journalctl: {error}"));
-    let status = command.status().map_err(failed)?;
-    if status.success() {
-        Ok(Outcome::printed())
-    } else {
-        Err(Failure::failed("journalctl failed"))
+    let said = if cx.json { Some(command.output().map_err(failed)?) } else { None };
+    let status = match &said {
+        Some(said) => said.status,
+        None => {
+            output::note(&styled(FAINT, "from the journal of systemd"));
+            command.status().map_err(failed)?
+        }
+    };
+    match said {
+        _ if !status.success() => Err(Failure::failed("journalctl failed")),
+        None => Ok(Outcome::printed()),
+        Some(said) => {
+            let text = String::from_utf8_lossy(&said.stdout);
+            let lines: Vec<&str> = text.lines().collect();
+            Ok(Outcome::new("", json!({ "lines": lines })))
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::json::check;
 
 /// What must not be seen anywhere but in the config and in requests.
 pub(crate) const KEY: &str = "sk-marker-5ecret-provider";
-const MASTER: &str = "gw-marker-5ecret-master-0123456789-abcdef";
+pub(crate) const MASTER: &str = "gw-marker-5ecret-master-0123456789-abcdef";
 const ADMIN: &str = "adm-marker-5ecret-0123456789-abcdefgh";
 const STORED: &str = "kc-marker-5ecret-stored";
 const PROXIES: [&str; 8] = [

@@ -14,6 +14,8 @@ mod common;
 mod files;
 mod input;
 mod json;
+mod look;
 mod prompt;
 mod put;
 mod quick;
+mod running;

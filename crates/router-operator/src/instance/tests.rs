@@ -99,8 +99,15 @@ fn the_older_programs_file_is_read_but_a_stranger_with_its_number_is_not() {
         .stdin(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    file(child.id());
-    let live = Instances::new(home.path()).live();
+    // Until it has become `sh`, the process has the name of this test.
+    let live = loop {
+        file(child.id());
+        let live = Instances::new(home.path()).live();
+        if !live.is_empty() {
+            break live;
+        }
+        std::thread::yield_now();
+    };
     assert_eq!(live.first().map(|each| each.facts.version.as_str()), Some("1.0.8"));
     child.kill().unwrap();
     child.wait().unwrap();
