@@ -89,7 +89,9 @@ impl Class {
         match self {
             Self::Invalid => "The request is invalid.",
             Self::Authentication => "Incorrect API key provided.",
-            Self::Billing => "You exceeded your current quota, please check your billing details.",
+            Self::Billing => {
+                "You exceeded your current quota, please check your plan and billing details."
+            }
             Self::Permission => "Your API key does not have permission to use this resource.",
             Self::NotFound => "The requested resource was not found.",
             Self::Conflict => "The request conflicts with another one.",

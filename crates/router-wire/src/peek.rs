@@ -254,7 +254,11 @@ impl<'a> Peek<'a> {
             b"metadata" => ("metadata", &mut self.metadata),
             b"prompt_cache_key" => ("prompt_cache_key", &mut self.prompt_cache_key),
             b"user" => ("user", &mut self.user),
-            b"n" => ("n", &mut self.n),
+            b"n" => {
+                // Nothing is routed by it, so it may stand there twice for all the router cares.
+                self.n = Some(member);
+                return Ok(());
+            }
             _ => return Ok(()),
         };
         if slot.replace(member).is_some() {
@@ -264,7 +268,7 @@ impl<'a> Peek<'a> {
         let expected = match (name, member.kind) {
             ("model", Kind::String | Kind::Null)
             | ("stream", Kind::True | Kind::False | Kind::Null)
-            | ("stream_options" | "metadata" | "prompt_cache_key" | "user" | "n", _) => {
+            | ("stream_options" | "metadata" | "prompt_cache_key" | "user", _) => {
                 return Ok(());
             }
             ("model", _) => "a string",

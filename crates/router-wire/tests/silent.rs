@@ -172,6 +172,8 @@ const AS_IT_IS: &[(&str, &str)] = &[
     (".ttl", r#""5m""#),
     (".ttl", r#""5m""#),
     (".type", r#""message""#),
+    (".type", r#""tool_search_tool_bm25""#),
+    (".type", r#""tool_search_tool_regex""#),
     (".type", r#""web_search_2025_08_26""#),
     (".type", r#""web_search_preview_2025_03_11""#),
     ("[ChatCompletionAssistantMessageParam]", r#"{"role":"assistant"}"#),

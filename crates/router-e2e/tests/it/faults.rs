@@ -434,7 +434,7 @@ fn config(base: &str) -> Value {
                 "billingMs": KEPT.billing * 1_000,
                 "notFoundMs": KEPT.not_found * 1_000,
             },
-            "timeouts": { "connectMs": 2_000, "firstByteMs": 700, "idleMs": 700 },
+            "timeouts": { "connectMs": 2_000, "firstByteMs": 1_500, "idleMs": 1_500 },
         },
     })
 }

@@ -71,7 +71,7 @@ fn counts_are_exact_after_a_restart() {
 struct Small(PathBuf);
 
 impl Small {
-    const BYTES: &str = "size=256k";
+    const BYTES: &str = "size=4m";
 
     fn at(folder: &Path) -> Option<Self> {
         let mount = ["-t", "tmpfs", "-o", Self::BYTES, "tmpfs"];
@@ -109,7 +109,8 @@ fn a_full_disk_costs_nothing_but_the_file_and_is_made_good_when_there_is_room() 
     world.store.flush();
     disk.fill();
     for session in 0..2_000 {
-        let reservation = world.reserve("x", Some(session)).unwrap();
+        let mut reservation = world.reserve("x", Some(session)).unwrap();
+        world.store.commit(&mut reservation, None, world.now);
         world.settle(reservation, true, Effect::Success);
     }
     world.store.flush();
