@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http_body::Frame;
 use http_body_util::BodyExt;
 use router_config::Operation as Endpoint;
 use router_core::catalog::Timeouts;
@@ -28,6 +29,8 @@ const ESTIMATE: HeaderName = HeaderName::from_static("x-llm-router-estimate");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Bytes of an error's body that are read.
 const ERROR_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of the longest name of an event's field.
+const FIELD_BYTES_MAX: usize = "retry:".len();
 
 /// An answer at its commit point.
 #[derive(Debug)]
@@ -130,7 +133,7 @@ pub(crate) async fn make<H: Host>(
         None => return Err(late().into()),
     };
     settling.answered();
-    let (head, body) = response.into_parts();
+    let (head, mut body) = response.into_parts();
     if cannot_count(job, head.status) {
         // That says nothing about how the upstream does otherwise.
         return estimated(job).await.map_err(|error| {
@@ -140,10 +143,41 @@ pub(crate) async fn make<H: Host>(
     if !head.status.is_success() {
         return Err(call.refused(head, body, earlier(first, total)).await);
     }
-    if outbound::streams(job) && is_event_stream(&head.headers) {
-        return call.stream(&head.headers, body, first).await;
+    if !outbound::streams(job) {
+        return call.whole(head, Bytes::new(), body, total).await;
     }
-    call.whole(head, body, total).await
+    let mut begun = Bytes::new();
+    if !is_event_stream(&head.headers) {
+        begun = beginning::<H>(&mut body, earlier(first, total)).await?;
+        if !begins_event_stream(&begun) {
+            return call.whole(head, begun, body, total).await;
+        }
+    }
+    call.stream(&head.headers, begun, body, first).await
+}
+
+/// The first bytes of a body, enough to tell what it is.
+async fn beginning<H: Host>(
+    body: &mut H::Body,
+    deadline: Option<H::Instant>,
+) -> Result<Bytes, Failed> {
+    let mut begun = BytesMut::new();
+    while begun.len() < FIELD_BYTES_MAX {
+        let piece = match within::<H, _>(deadline, body.frame()).await {
+            None => return Err(late().into()),
+            Some(None) => break,
+            Some(Some(Err(error))) => return Err(failure_of(&Cut::Broken(H::words(&error))).into()),
+            Some(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+        };
+        begun.extend_from_slice(&piece);
+    }
+    Ok(begun.freeze())
+}
+
+/// Whether a body that is not labelled as an event stream is one all the same: some proxies label
+/// everything alike.
+fn begins_event_stream(begun: &[u8]) -> bool {
+    [&b"data:"[..], b"event:", b"id:", b"retry:", b":"].iter().any(|field| begun.starts_with(field))
 }
 
 /// Whether an upstream that speaks the client's dialect has no endpoint that counts tokens.
@@ -223,11 +257,13 @@ impl<H: Host> Call<'_, H> {
     async fn whole(
         mut self,
         head: http::response::Parts,
+        begun: Bytes,
         body: H::Body,
         total: Option<H::Instant>,
     ) -> Result<Ready<H>, Failed> {
         let body = within::<H, _>(total, collect_paced::<H>(body, self.timeouts)).await;
         let body = body.unwrap_or(Err(Cut::Idle)).map_err(|cut| failure_of(&cut))?;
+        let body = join(BytesMut::from(begun), body);
         let garbled =
             |what: &str| classify_transport(Fault::Garbled, Some(head.status.as_u16()), what);
         let plain = Encoding::of(&head.headers).decode(&body, ANSWER_BYTES_MAX);
@@ -284,6 +320,7 @@ impl<H: Host> Call<'_, H> {
     async fn stream(
         self,
         upstream: &HeaderMap,
+        begun: Bytes,
         mut body: H::Body,
         first: Option<H::Instant>,
     ) -> Result<Ready<H>, Failed> {
@@ -298,11 +335,16 @@ impl<H: Host> Call<'_, H> {
         let timeouts = self.timeouts;
         let headers = stream_headers(self.job, upstream, &self.way);
         let mut watch = Watch::new(self.job, self.way);
+        let mut begun = (!begun.is_empty()).then(|| Ok(Frame::data(begun)));
         loop {
             let idle = timeouts.idle.map(|idle| H::instant() + idle);
             // The first byte has its own limit; after it silence is what counts.
-            let Some(frame) = within::<H, _>(first.take().or(idle), body.frame()).await else {
-                return Err(failure_of(&Cut::Idle).into());
+            let limit = first.take().or(idle);
+            let frame = match begun.take() {
+                Some(begun) => Some(begun),
+                None => within::<H, _>(limit, body.frame())
+                    .await
+                    .ok_or_else(|| failure_of(&Cut::Idle))?,
             };
             let cut = match frame {
                 Some(Ok(frame)) => {

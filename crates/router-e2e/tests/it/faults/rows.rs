@@ -206,7 +206,7 @@ fn bodies() -> Vec<Row> {
     vec![
         Row::both("slow drip of 97 bytes at a time", drip, Fine),
         Row::both("pieces of one byte", Fault::Split(1), Fine),
-        Row::new("labelled text/plain", text, Some(Early(Garbled)), Some(Fine)),
+        Row::both("labelled text/plain", text, Fine),
         Row::both("200 with an HTML page", Fault::HtmlAsSuccess, Early(Garbled)),
         Row::both("200 with an error", Fault::ErrorAsSuccess, Early(ServerError)),
         Row::both("200 with an empty body", Fault::EmptyBody, Early(Garbled)),
