@@ -22,11 +22,13 @@ mod cursor;
 pub mod out;
 mod path;
 mod scan;
+mod surrogate;
 mod text;
 
 pub use cursor::{Cursor, Items, Kind, Members, Raw};
 pub use out::{Array, Object};
 pub use path::path_at;
+pub use surrogate::mended;
 pub use text::Str;
 
 use std::borrow::Cow;

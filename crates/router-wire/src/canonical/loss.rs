@@ -66,6 +66,8 @@ pub struct Losses {
 pub fn member_path(dialect: Dialect, member: &'static str) -> &'static str {
     use Dialect::{Anthropic, Gemini, OpenaiChat, OpenaiResponses};
     match (dialect, member) {
+        (OpenaiResponses, "messages") => "input",
+        (Gemini, "messages") => "contents",
         (OpenaiResponses, "max_tokens") => "max_output_tokens",
         (Gemini, "max_tokens") => "generationConfig.maxOutputTokens",
         (Anthropic, "stop") => "stop_sequences",

@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 
 use crate::canonical::{
-    Content, Document, Losses, Media, Origin, Part, Request, Role, Severity, ToolResult, Turn,
+    Content, Document, Image, Losses, Media, Origin, Part, Request, Role, Severity, ToolResult,
+    Turn,
 };
 use crate::dialect::Dialect;
 use crate::json::Str;
@@ -35,7 +36,7 @@ pub(super) fn fit(
     join_assistant(&mut request.turns);
     pair(request, losses);
     if !request.turns.iter().any(|turn| !turn.role.is_system()) {
-        return Err(losses.refuse(list_name(target.dialect), "the conversation is empty"));
+        return Err(losses.refuse("messages", "the conversation is empty"));
     }
     Ok(())
 }
@@ -47,9 +48,6 @@ fn refuse_unreadable(
     losses: &Losses,
 ) -> Result<(), Refusal> {
     let facts = target.facts;
-    if facts.images && facts.pdf {
-        return Ok(());
-    }
     let parts = request.turns.iter().flat_map(|turn| &turn.parts).flat_map(|part| {
         let inner: &[Part<'_>] = match &part.content {
             Content::ToolResult(result) => &result.content,
@@ -59,12 +57,15 @@ fn refuse_unreadable(
     });
     for part in parts {
         let why = match &part.content {
-            Content::Image(_) if !facts.images => "the model reads no images",
+            Content::Image(_) if !facts.images => Some("the model reads no images"),
             Content::Document(document) if !facts.pdf && is_pdf(document) => {
-                "the model reads no PDF files"
+                Some("the model reads no PDF files")
             }
-            _ => continue,
+            Content::Image(Image { media, .. }) => flaw(media),
+            Content::Document(document) => flaw(&document.media),
+            _ => None,
         };
+        let Some(why) = why else { continue };
         return Err(losses.refuse_at(part.origin, why));
     }
     Ok(())
@@ -78,8 +79,31 @@ fn is_pdf(document: &Document<'_>) -> bool {
     }
 }
 
-const fn list_name(_target: Dialect) -> &'static str {
-    "messages"
+/// What is wrong with an image or a file, wherever it is sent.
+fn flaw(media: &Media<'_>) -> Option<&'static str> {
+    match media {
+        Media::Base64 { data, .. } => {
+            let mut is_base64 = !data.is_empty();
+            data.each_piece(|piece| is_base64 &= has_base64_alphabet(piece.as_bytes()));
+            (!is_base64).then_some("the data is not base64")
+        }
+        Media::Url { url, .. } => {
+            let url = url.decode();
+            url.starts_with("data:").then_some("a `data:` URL needs `;base64,` before its data")
+        }
+        Media::FileId(_) | Media::Text(_) | Media::Parts(_) => None,
+    }
+}
+
+/// Whether there is nothing but base64, of either alphabet, and white space. Looks at many bytes at
+/// once, as pictures are large.
+fn has_base64_alphabet(text: &[u8]) -> bool {
+    let is_legal = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            | matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
+            | byte.is_ascii_whitespace()
+    };
+    text.chunks(64).all(|chunk| chunk.iter().fold(true, |all, byte| all & is_legal(*byte)))
 }
 
 fn drop_billing_header(request: &mut Request<'_>, losses: &mut Losses) {

@@ -2,6 +2,9 @@
 
 use super::scan;
 
+/// Levels of a path that are told; a person needs no more to find the place.
+const LEVELS_MAX: usize = 24;
+
 enum Level {
     Object(String),
     Array(usize),
@@ -52,7 +55,7 @@ pub fn path_at(document: &str, at: usize) -> String {
 
 fn render(levels: &[Level]) -> String {
     let mut path = String::new();
-    for level in levels {
+    for level in levels.iter().take(LEVELS_MAX) {
         match level {
             Level::Object(key) if key.is_empty() => {}
             Level::Object(key) => {
@@ -67,6 +70,9 @@ fn render(levels: &[Level]) -> String {
                 path.push(']');
             }
         }
+    }
+    if LEVELS_MAX < levels.len() {
+        path.push('…');
     }
     path
 }

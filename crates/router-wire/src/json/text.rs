@@ -207,7 +207,7 @@ fn unicode(text: &str) -> (Option<char>, &str) {
     }
 }
 
-fn hex4(text: &str) -> Option<(u32, &str)> {
+pub(super) fn hex4(text: &str) -> Option<(u32, &str)> {
     let (digits, rest) = text.split_at_checked(4)?;
     Some((u32::from_str_radix(digits, 16).ok()?, rest))
 }

@@ -236,7 +236,8 @@ fn one<'a>(
         parts.push(foreign(kind, raw, fallback), origin);
     } else if !known && piece.signature.is_none() && !piece.unknown.is_empty() {
         let fallback = Fallback::Refuse("unknown kind of part");
-        parts.push(foreign("part", before.raw()?, fallback), origin);
+        let kind = piece.unknown.swap_remove(0).0;
+        parts.push(foreign(kind, before.raw()?, fallback), origin);
         return Ok(());
     }
     keep_unknown(r, piece.unknown, origin);
@@ -281,8 +282,8 @@ fn part_path(origin: Origin, key: &str) -> String {
     }
 }
 
-fn foreign<'a>(kind: &'static str, raw: Raw<'a>, fallback: Fallback<'a>) -> Content<'a> {
-    let kind = Cow::Borrowed(kind);
+fn foreign<'a>(kind: impl Into<Cow<'a, str>>, raw: Raw<'a>, fallback: Fallback<'a>) -> Content<'a> {
+    let kind = kind.into();
     Content::Foreign(Box::new(Foreign { dialect: Dialect::Gemini, kind, raw, fallback }))
 }
 
