@@ -33,6 +33,7 @@ mod session;
 mod stage;
 mod stream;
 mod strip;
+mod unique;
 
 pub(crate) use keep::REDACTED;
 pub use keep::{KEPT_BYTES_MAX, KEPT_MAX};

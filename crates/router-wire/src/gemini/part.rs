@@ -128,7 +128,15 @@ impl<'a> Piece<'a> {
             || self.file.is_some()
             || self.hosted.is_some()
     }
+
+    /// Whether it holds something, and nobody here knows what.
+    pub(super) fn is_foreign(&self) -> bool {
+        !self.has_content() && self.signature.is_none() && !self.unknown.is_empty()
+    }
 }
+
+/// Why a part of a kind that nobody here knows is not carried.
+pub(super) const UNKNOWN: &str = "unknown kind of part";
 
 /// Takes unknown members of an object inside of a part.
 struct Unknown<'l, 'a> {

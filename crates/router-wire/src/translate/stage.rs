@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::keep::{self, Keeper};
+use super::unique::UniqueIds;
 use super::{Session, ToolAlias};
 use crate::canonical::{
     Block, Citation, Content, Delta, Event, Fallback, Losses, Origin, Response, Severity, Stop,
@@ -30,6 +31,7 @@ pub(super) struct Stage {
     /// Bytes of text so far, as long as the upstream has not counted tokens.
     uncounted: Option<usize>,
     keeper: Option<Keeper>,
+    ids: UniqueIds,
 }
 
 #[derive(Debug, Default)]
@@ -81,11 +83,14 @@ impl Stage {
     pub(super) fn event(
         &mut self,
         session: &Session,
-        event: Event<'_>,
+        mut event: Event<'_>,
         sink: &mut impl FnMut(Event<'_>),
     ) {
         if self.stopped && !matches!(event, Event::Usage(_) | Event::Failed(_)) {
             return;
+        }
+        if let Event::Open { kind: Block::ToolCall { id, .. }, .. } = &mut event {
+            *id = self.ids.take(std::mem::take(id));
         }
         self.keep(session, &event);
         if matches!(event, Event::Usage(_)) {
@@ -275,6 +280,7 @@ pub(super) fn restore(response: &mut Response<'_>, session: &Session, losses: &m
             cut_at_stop(choice, session);
         }
         let (mut called, mut refused) = (false, false);
+        let mut ids = UniqueIds::default();
         choice.parts.retain(|part| {
             let Content::Foreign(foreign) = &part.content else { return true };
             // Steps of the vendor's own tools have shown in the text; of others nobody knows.
@@ -293,6 +299,7 @@ pub(super) fn restore(response: &mut Response<'_>, session: &Session, losses: &m
                     }
                 }
                 Content::ToolCall(call) => {
+                    call.id = ids.take(std::mem::take(&mut call.id));
                     if std::mem::replace(&mut called, true) && session.legacy_functions {
                         lose_call(losses);
                     }

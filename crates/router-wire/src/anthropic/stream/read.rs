@@ -29,6 +29,15 @@ struct OpenBlock {
     ignored: bool,
     /// Input that came whole with the start; sent at the stop if no fragment came.
     whole_input: Option<String>,
+    holds: Holds,
+}
+
+/// What the deltas of a block carry.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Holds {
+    Text,
+    Thinking,
+    Input,
 }
 
 /// Members of an event, unread.
@@ -164,10 +173,15 @@ impl Reader {
             }
         };
         let ignored = opened.is_none();
+        let holds = match &opened {
+            Some(Block::Thinking { .. }) => Holds::Thinking,
+            Some(Block::ToolCall { .. }) => Holds::Input,
+            _ => Holds::Text,
+        };
         let whole_input = input
             .filter(|raw| raw.kind() == Kind::Object && raw.text() != "{}")
             .map(|raw| raw.text().to_owned());
-        self.open.push(OpenBlock { index: m.index, key, ignored, whole_input });
+        self.open.push(OpenBlock { index: m.index, key, ignored, whole_input, holds });
         if let Some(kind) = opened {
             self.next_key = self.next_key.saturating_add(1);
             sink(Event::Open { block: key, kind });
@@ -205,6 +219,15 @@ impl Reader {
         };
         if block.ignored {
             return Ok(());
+        }
+        let fits = match kind.as_ref() {
+            "text_delta" | "citations_delta" => block.holds == Holds::Text,
+            "thinking_delta" | "signature_delta" => block.holds == Holds::Thinking,
+            "input_json_delta" => block.holds == Holds::Input,
+            _ => true,
+        };
+        if !fits {
+            return Err(JsonError::new(0, "a delta of another kind than its block"));
         }
         let delta = match (kind.as_ref(), text, cited) {
             ("text_delta" | "thinking_delta", Some(text), _) => Delta::Text(text),

@@ -8,7 +8,7 @@ use crate::canonical::{
     ToolInput, ToolResult, Turn,
 };
 use crate::dialect::Dialect;
-use crate::gemini::part::{self, File, Piece};
+use crate::gemini::part::{self, File, Piece, UNKNOWN};
 use crate::gemini::{camel, state};
 use crate::json::{Cursor, JsonError, Kind, Raw, Str};
 
@@ -202,7 +202,7 @@ fn one<'a>(
     let mut before = c.clone();
     let mut piece = Piece::read(c)?;
     keep_hints(r, &mut piece, origin);
-    let known = piece.has_content();
+    let (known, is_foreign) = (piece.has_content(), piece.is_foreign());
     if piece.thought
         && let Some(text) = piece.text.take()
     {
@@ -234,8 +234,8 @@ fn one<'a>(
         let raw = before.raw()?;
         let fallback = Fallback::Text(told(kind, raw).into());
         parts.push(foreign(kind, raw, fallback), origin);
-    } else if !known && piece.signature.is_none() && !piece.unknown.is_empty() {
-        let fallback = Fallback::Refuse("unknown kind of part");
+    } else if is_foreign {
+        let fallback = Fallback::Refuse(UNKNOWN);
         let kind = piece.unknown.swap_remove(0).0;
         parts.push(foreign(kind, before.raw()?, fallback), origin);
         return Ok(());

@@ -9,7 +9,7 @@ use crate::canonical::{
 };
 use crate::dialect::Dialect;
 use crate::error::{ClientError, ErrorKind};
-use crate::gemini::part::{self, Call, Piece};
+use crate::gemini::part::{self, Call, Piece, UNKNOWN};
 use crate::gemini::stop::{self, Finish};
 use crate::gemini::{VENDOR, answer_id};
 use crate::ids;
@@ -184,6 +184,9 @@ impl<'a> Building<'a> {
     }
 
     fn piece(&mut self, piece: Piece<'a>, raw: Raw<'a>, id: &Str<'a>, calls: &mut u32) {
+        if piece.is_foreign() {
+            self.push(foreign("part", raw, Fallback::Refuse(UNKNOWN)), false);
+        }
         let Piece { text, thought, signature, call, response: _, file, detail, hosted, .. } = piece;
         let mut text = text.filter(|text| !text.is_empty());
         if thought && let Some(text) = text.take() {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::canonical::{Block, Delta, Event, Opaque, Origin, Severity, Start, Stop, StopReason};
-use crate::gemini::part::{Call, Piece};
+use crate::gemini::part::{Call, Piece, UNKNOWN};
 use crate::gemini::response::{Candidate, Chunk};
 use crate::gemini::stop::{self, Finish};
 use crate::gemini::{VENDOR, answer_id};
@@ -139,6 +139,9 @@ impl Reader {
     }
 
     fn piece(&mut self, piece: Piece<'_>, sink: &mut impl FnMut(Event<'_>)) {
+        if piece.is_foreign() {
+            sink(lost(Severity::Content, ANSWER_PART, UNKNOWN));
+        }
         let Piece { text, thought, signature, call, response: _, file, hosted, .. } = piece;
         if file.is_some() && !thought {
             sink(lost(Severity::Content, ANSWER_PART, "streams of other dialects hold no files"));

@@ -307,7 +307,10 @@ impl Reader {
         match (call.index, call.id.is_empty()) {
             (Some(index), true) => by_index(index),
             (Some(index), false) => {
-                let Some(at) = by_index(index) else { return by_id() };
+                // With a name it is another call, although the upstream gives all of them one id.
+                let Some(at) = by_index(index) else {
+                    return by_id().filter(|_| call.name.is_empty());
+                };
                 // A named call with an id of its own is another one, though the upstream counts
                 // all of them as the first. Without a name it is a piece with a needless id.
                 let same = self.calls.get(at).is_some_and(|known| {
