@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
 
 mod cases;
+mod commands;
 mod http;
 mod load;
 mod measure;
@@ -48,6 +49,9 @@ struct Options {
     /// Measure translation inside this process, and nothing else
     #[arg(long)]
     translation: bool,
+    /// Measure how soon commands that ask nobody answer, and nothing else
+    #[arg(long)]
+    commands: bool,
 }
 
 fn main() -> ExitCode {
@@ -72,6 +76,10 @@ fn run(options: &Options) -> Result<()> {
     let machine = proc::Machine::look();
     if options.translation {
         return translation::run(machine, &options.out);
+    }
+    if options.commands {
+        let program = options.router.clone().map_or_else(build_router, Ok)?;
+        return commands::run(machine, &program, options.quick, &options.out);
     }
     let mut notes = Vec::new();
     if machine.load_before > 0.5 {
