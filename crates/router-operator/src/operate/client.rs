@@ -42,8 +42,14 @@ pub fn add(
         let id = put_limit(document, label, fields)?;
         done = done.fact("limit", id);
     }
-    if is_first {
-        done = done.note("it is the first one: from now on every client has to present a key");
+    match required(document) {
+        Some(false) => {
+            done = done.note("no key is asked for, as server.requireAuth says; turn that on");
+        }
+        None if is_first => {
+            done = done.note("it is the first one: from now on every client has to present a key");
+        }
+        _ => {}
     }
     finish(done, document, label, fields)
 }
@@ -90,11 +96,19 @@ pub fn remove(document: &mut Document, label: &str) -> Result<Done, Failure> {
     document.remove_client(label)?;
     let label = label.trim();
     let done = Done::new(format!("client key `{label}` removed")).fact("client", label);
-    Ok(if document.client_labels().is_empty() {
-        done.note("it was the last one: clients have to present the master key, if there is one")
+    let is_open = document.client_labels().is_empty() && required(document) != Some(true);
+    Ok(if is_open {
+        done.note(
+            "it was the last one: no key is asked for any more, unless server.requireAuth is on",
+        )
     } else {
         done
     })
+}
+
+/// What the config says about asking for keys; if nothing, they are asked for while there are some.
+fn required(document: &Document) -> Option<bool> {
+    File::parse(document.text()).ok()?.server?.require_auth
 }
 
 /// Adds a limit to a key, or changes the one with this id or name.
