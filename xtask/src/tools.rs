@@ -75,15 +75,7 @@ pub(crate) fn workerd() -> Result<()> {
 /// The official SDKs, which judge the router as its clients: a Python environment and Node
 /// packages, both below `crates/router-e2e`.
 pub(crate) fn sdks() -> Result<()> {
-    if !works("crates/router-e2e/sdk/.venv/bin/python", &["-c", "import openai, anthropic"]) {
-        run("python3", &["-m", "venv", "--clear", "crates/router-e2e/sdk/.venv"])
-            .context("the tests need Python 3 with venv")?;
-        let requirements = "crates/router-e2e/sdk/requirements.txt";
-        run(
-            "crates/router-e2e/sdk/.venv/bin/python",
-            &["-m", "pip", "install", "--quiet", "-r", requirements],
-        )?;
-    }
+    python_packages("crates/router-e2e/sdk", "import openai, anthropic")?;
     node_packages("crates/router-e2e/sdk")
 }
 
@@ -91,7 +83,23 @@ pub(crate) fn sdks() -> Result<()> {
 /// in a package per platform, and a registry that mirrors some platforms only cannot serve a lock
 /// file that names them all; the manifest pins their versions instead.
 pub(crate) fn coding_tools() -> Result<()> {
+    // Aider takes 700 MB and no Python above 3.12.
+    python_packages("crates/router-e2e/tools", "import aider")?;
     packages("crates/router-e2e/tools", &["install", "--no-package-lock"])
+}
+
+/// Installs what a folder's `requirements.txt` names into an environment beside it, unless `probe`
+/// works there.
+fn python_packages(folder: &str, probe: &str) -> Result<()> {
+    let environment = format!("{folder}/.venv");
+    let python = format!("{environment}/bin/python");
+    if works(&python, &["-c", probe]) {
+        return Ok(());
+    }
+    run("python3", &["-m", "venv", "--clear", &environment])
+        .context("the tests need Python 3 with venv")?;
+    let requirements = format!("{folder}/requirements.txt");
+    run(&python, &["-m", "pip", "install", "--quiet", "-r", &requirements])
 }
 
 fn node_packages(folder: &str) -> Result<()> {

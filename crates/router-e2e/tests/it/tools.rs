@@ -33,8 +33,9 @@ fn config(provider: &Provider, formats: &[&str]) -> Result<Value> {
 
 /// Runs a tool in `project` with nothing of the developer's own settings in its way.
 fn work(home: &Path, project: &Path, tool: &str, arguments: &[&str]) -> Result<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/node_modules/.bin");
-    let mut command = Command::new(folder.join(tool));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools");
+    let bin = if tool == "aider" { ".venv/bin" } else { "node_modules/.bin" };
+    let mut command = Command::new(folder.join(bin).join(tool));
     command.args(arguments).current_dir(project).env_clear();
     for name in ["PATH", "LANG", "TMPDIR"] {
         command.envs(std::env::var_os(name).map(|value| (name, value)));
@@ -43,6 +44,9 @@ fn work(home: &Path, project: &Path, tool: &str, arguments: &[&str]) -> Result<S
     // Nothing leaves this machine, and nothing is updated.
     command.env("DISABLE_AUTOUPDATER", "1").env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
     command.env("OPENCODE_DISABLE_AUTOUPDATE", "1").env("OPENCODE_DISABLE_LSP_DOWNLOAD", "1");
+    command.env("LITELLM_LOCAL_MODEL_COST_MAP", "True");
+    // What a person does in each new folder; without it Gemini CLI does not read its `.env`.
+    command.env("GEMINI_CLI_TRUST_WORKSPACE", "true");
     let (out, err) = (home.join(format!("{tool}.out")), home.join(format!("{tool}.err")));
     command.stdin(Stdio::null());
     command.stdout(std::fs::File::create(&out)?).stderr(std::fs::File::create(&err)?);
@@ -64,9 +68,14 @@ fn work(home: &Path, project: &Path, tool: &str, arguments: &[&str]) -> Result<S
     Ok(format!("{out}\n{err}"))
 }
 
-/// Sets `tool` up against each kind of upstream, gives it a task that needs one of its own tools, and
-/// takes the settings back.
-fn judge(tool: &str, settings: &str, task: &dyn Fn(&Path, &Path) -> Result<String>) -> Result<()> {
+/// Sets `tool` up against each kind of upstream, gives it a task, whose output has to hold
+/// `answer`, and takes the settings back.
+fn judge(
+    tool: &str,
+    settings: &[&str],
+    answer: &str,
+    task: &dyn Fn(&Path, &Path) -> Result<String>,
+) -> Result<()> {
     for formats in UPSTREAMS {
         let provider = Provider::start()?;
         let router = Router::start(&config(&provider, formats)?)?;
@@ -76,20 +85,20 @@ fn judge(tool: &str, settings: &str, task: &dyn Fn(&Path, &Path) -> Result<Strin
         let done = asked(home, &set_up)?;
         assert_eq!(done["check"]["fine"], true, "{done}");
         assert_eq!(done["written"], true, "{done}");
-        let path = home.join(settings);
-        ensure!(path.exists(), "{} is missing: {done}", path.display());
+        let paths: Vec<_> = settings.iter().map(|file| home.join(file)).collect();
+        ensure!(paths.iter().all(|path| path.exists()), "{paths:?}: {done}");
         let said = task(home, project.path())?;
-        ensure!(said.contains(ANSWERED), "{formats:?}: no answer after a tool was used:\n{said}");
+        ensure!(said.contains(answer), "{formats:?}: `{answer}` is not in:\n{said}");
         let undone = asked(home, &["setup", tool, "--undo"])?;
-        assert_eq!(undone["removed"], json!([path]), "{undone}");
-        assert!(!path.exists());
+        assert_eq!(undone["removed"], json!(paths), "{undone}");
+        assert!(!paths.iter().any(|path| path.exists()));
     }
     Ok(())
 }
 
 #[test]
 fn claude_code_works_with_its_tools() -> Result<()> {
-    judge("claude-code", ".claude/settings.json", &|home, project| {
+    judge("claude-code", &[".claude/settings.json"], ANSWERED, &|home, project| {
         let task = ["-p", "Use the Read tool", "--allowedTools", "Read", "--output-format", "json"];
         let said = work(home, project, "claude", &task)?;
         let line = said.lines().find(|line| line.starts_with('{')).context("no JSON")?;
@@ -102,7 +111,7 @@ fn claude_code_works_with_its_tools() -> Result<()> {
 
 #[test]
 fn codex_works_with_its_tools() -> Result<()> {
-    judge("codex", ".codex/config.toml", &|home, project| {
+    judge("codex", &[".codex/config.toml"], ANSWERED, &|home, project| {
         let task = ["exec", "--skip-git-repo-check", "Use the exec_command tool"];
         work(home, project, "codex", &task)
     })
@@ -110,8 +119,26 @@ fn codex_works_with_its_tools() -> Result<()> {
 
 #[test]
 fn opencode_works_with_its_tools() -> Result<()> {
-    judge("opencode", ".config/opencode/opencode.json", &|home, project| {
+    judge("opencode", &[".config/opencode/opencode.json"], ANSWERED, &|home, project| {
         work(home, project, "opencode", &["run", "Use the glob tool"])
+    })
+}
+
+#[test]
+fn gemini_cli_works_with_its_tools() -> Result<()> {
+    let settings = [".gemini/.env", ".gemini/settings.json"];
+    judge("gemini-cli", &settings, ANSWERED, &|home, project| {
+        work(home, project, "gemini", &["--yolo", "-p", "Use the list_directory tool"])
+    })
+}
+
+/// Aider has no tools: it edits what the model writes.
+#[test]
+fn aider_works() -> Result<()> {
+    judge("aider", &[".aider.conf.yml"], "the demo model answering", &|home, project| {
+        let quiet = ["--no-check-update", "--analytics-disable", "--no-show-model-warnings"];
+        let task = ["--message", "Say hello", "--yes-always", "--no-git"];
+        work(home, project, "aider", &[&task[..], &quiet].concat())
     })
 }
 

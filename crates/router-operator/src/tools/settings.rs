@@ -70,6 +70,11 @@ pub(super) fn plan(
         let note = "the file holds the router's key: keep it out of version control";
         plan.notes.push(note.to_owned());
     }
+    if tool == Tool::GeminiCli {
+        let note =
+            "Gemini CLI reads its .env in folders that you trust only; it asks in each new one";
+        plan.notes.push(note.to_owned());
+    }
     Ok(plan)
 }
 
