@@ -27,6 +27,7 @@ use proxies::{Kind, Program};
 /// Measures the router beside a direct connection, nginx and haproxy.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "router-bench")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 struct Options {
     /// One short round, to see that everything works
     #[arg(long)]

@@ -1,7 +1,6 @@
 //! Every command as a person sees it: `tests/cmd/*.trycmd`.
 //!
 //! `TRYCMD=overwrite cargo nextest run -p router-cli --test transcripts` writes them anew.
-#![expect(clippy::unwrap_used, reason = "tests stop where something is missing")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;

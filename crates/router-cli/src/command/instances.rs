@@ -317,21 +317,17 @@ fn journal(cx: &Cx, flags: &Logs) -> Result<Outcome, Failure> {
         command.arg("--no-pager");
     }
     let failed = |error| Failure::failed(format!("cannot run journalctl: {error}"));
-    let said = if cx.json { Some(command.output().map_err(failed)?) } else { None };
-    let status = match &said {
-        Some(said) => said.status,
-        None => {
-            output::note(&styled(FAINT, "from the journal of systemd"));
-            command.status().map_err(failed)?
-        }
+    let ended = |status: std::process::ExitStatus| {
+        status.success().then_some(()).ok_or_else(|| Failure::failed("journalctl failed"))
     };
-    match said {
-        _ if !status.success() => Err(Failure::failed("journalctl failed")),
-        None => Ok(Outcome::printed()),
-        Some(said) => {
-            let text = String::from_utf8_lossy(&said.stdout);
-            let lines: Vec<&str> = text.lines().collect();
-            Ok(Outcome::new("", json!({ "lines": lines })))
-        }
+    if cx.json {
+        let said = command.output().map_err(failed)?;
+        ended(said.status)?;
+        let text = String::from_utf8_lossy(&said.stdout);
+        let lines: Vec<&str> = text.lines().collect();
+        return Ok(Outcome::new("", json!({ "lines": lines })));
     }
+    output::note(&styled(FAINT, "from the journal of systemd"));
+    ended(command.status().map_err(failed)?)?;
+    Ok(Outcome::printed())
 }
