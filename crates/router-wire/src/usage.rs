@@ -112,71 +112,44 @@ impl Usage {
 
     /// Adds the figures of another call.
     pub fn add(&mut self, other: &Self) {
-        let Self {
-            input_uncached,
-            cache_read,
-            cache_write,
-            cache_write_1h,
-            output,
-            reasoning,
-            web_searches,
-            input_kinds,
-            output_kinds,
-        } = other;
-        for (slot, value) in [
-            (&mut self.input_uncached, input_uncached),
-            (&mut self.cache_read, cache_read),
-            (&mut self.cache_write, cache_write),
-            (&mut self.cache_write_1h, cache_write_1h),
-            (&mut self.output, output),
-            (&mut self.reasoning, reasoning),
-            (&mut self.web_searches, web_searches),
-        ] {
-            *slot = match (*slot, *value) {
+        self.combine(
+            other,
+            |own, value| match (own, value) {
                 (Some(own), Some(value)) => Some(own.saturating_add(value)),
                 (own, value) => own.or(value),
-            };
-        }
-        for (slot, kinds) in
-            [(&mut self.input_kinds, input_kinds), (&mut self.output_kinds, output_kinds)]
-        {
-            slot.text = slot.text.saturating_add(kinds.text);
-            slot.audio = slot.audio.saturating_add(kinds.audio);
-            slot.image = slot.image.saturating_add(kinds.image);
-        }
+            },
+            |own, kinds| Kinds {
+                text: own.text.saturating_add(kinds.text),
+                audio: own.audio.saturating_add(kinds.audio),
+                image: own.image.saturating_add(kinds.image),
+            },
+        );
     }
 
     /// Takes over the figures that `newer` has.
     pub fn merge(&mut self, newer: &Self) {
-        let Self {
-            input_uncached,
-            cache_read,
-            cache_write,
-            cache_write_1h,
-            output,
-            reasoning,
-            web_searches,
-            input_kinds,
-            output_kinds,
-        } = newer;
-        for (slot, value) in [
-            (&mut self.input_uncached, input_uncached),
-            (&mut self.cache_read, cache_read),
-            (&mut self.cache_write, cache_write),
-            (&mut self.cache_write_1h, cache_write_1h),
-            (&mut self.output, output),
-            (&mut self.reasoning, reasoning),
-            (&mut self.web_searches, web_searches),
-        ] {
-            *slot = value.or(*slot);
-        }
-        for (slot, kinds) in
-            [(&mut self.input_kinds, input_kinds), (&mut self.output_kinds, output_kinds)]
-        {
-            if *kinds != NO_KINDS {
-                *slot = *kinds;
-            }
-        }
+        let newest = |own: Kinds, kinds| if kinds == NO_KINDS { own } else { kinds };
+        self.combine(newer, |own, value| value.or(own), newest);
+    }
+
+    /// Puts what `count` and `kinds` make of both in the place of each figure.
+    fn combine(
+        &mut self,
+        other: &Self,
+        count: impl Fn(Option<u64>, Option<u64>) -> Option<u64>,
+        kinds: impl Fn(Kinds, Kinds) -> Kinds,
+    ) {
+        *self = Self {
+            input_uncached: count(self.input_uncached, other.input_uncached),
+            cache_read: count(self.cache_read, other.cache_read),
+            cache_write: count(self.cache_write, other.cache_write),
+            cache_write_1h: count(self.cache_write_1h, other.cache_write_1h),
+            output: count(self.output, other.output),
+            reasoning: count(self.reasoning, other.reasoning),
+            web_searches: count(self.web_searches, other.web_searches),
+            input_kinds: kinds(self.input_kinds, other.input_kinds),
+            output_kinds: kinds(self.output_kinds, other.output_kinds),
+        };
     }
 }
 

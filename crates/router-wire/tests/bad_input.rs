@@ -1,7 +1,7 @@
 //! Requests nobody should send: each is refused with the path of what is wrong, or taken, with a
 //! loss where something had to be put right. None becomes a request that says something else.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use router_wire::Dialect::{self, Anthropic, Gemini, OpenaiChat, OpenaiResponses};
 use router_wire::facts::FactsTable;
