@@ -28,6 +28,7 @@ use crate::json::JsonError;
 mod dispatch;
 mod keep;
 mod leave;
+mod mend;
 mod request;
 mod session;
 mod stage;

@@ -330,6 +330,24 @@ fn a_bad_stream_is_no_good_answer() {
     }
 }
 
+#[test]
+fn half_a_surrogate_pair_in_an_answer_is_replaced() {
+    let whole = r#"{"id":"m","type":"message","role":"assistant","model":"x","content":[{"type":"text","text":"a\udf60"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}"#;
+    let piece = r#"{"id":"c","choices":[{"index":0,"delta":{"content":"a\ud83d"},"finish_reason":"stop"}]}"#;
+    for inbound in [OpenaiResponses, Gemini] {
+        let mut out = Vec::new();
+        let told = Session::new(inbound, Anthropic).response(whole.as_bytes(), &mut out).unwrap();
+        assert!(serde_json::from_slice::<Value>(&out).unwrap().to_string().contains("a\u{fffd}"));
+        assert_eq!(told.losses.first().map(|loss| loss.path.as_str()), Some("content[0].text"));
+        let mut out = Vec::new();
+        let mut translator = Session::new(inbound, OpenaiChat).stream();
+        translator.push(format!("data: {piece}\n\n").as_bytes(), &mut out);
+        assert_eq!(translator.end(&mut out), Progress::Finished);
+        assert!(String::from_utf8(out).unwrap().contains("a\\ufffd"));
+        assert!(translator.losses().iter().any(|loss| loss.code == "lone-surrogate"));
+    }
+}
+
 /// The ids of the calls in the stream of a client, in the order of their beginnings.
 fn call_ids(inbound: Dialect, text: &str) -> Vec<String> {
     let events = text.lines().filter_map(|line| line.strip_prefix("data: "));

@@ -1,12 +1,13 @@
 //! The way there: a client's body becomes an upstream's.
 
+use super::mend::mend;
 use super::{
     Outbound, ReadError, Refusal, RequestExtra, Session, Target, TranslateError, dispatch,
 };
-use crate::canonical::{Effort, Loss, Losses, Request, Severity, ThinkingForm};
+use crate::canonical::{Effort, Loss, Losses, Request, ThinkingForm};
 use crate::dialect::Dialect;
 use crate::facts::ReasoningContent;
-use crate::json::{self, JsonError, path_at};
+use crate::json::{JsonError, path_at};
 use crate::{fit, gemini};
 
 /// Translates a client's request for a target.
@@ -20,8 +21,8 @@ pub fn translate_request(
     target: &Target<'_>,
 ) -> Result<Outbound, TranslateError> {
     let text = text_of(body)?;
-    let mended = json::mended(text);
-    let text = mended.as_ref().map_or(text, |(text, _)| text);
+    let mut losses = Losses::new(inbound);
+    let text = &mend(text, &mut losses);
     let mut request = read(inbound, text, extra)?;
     if let Some(model) = extra.model {
         request.model = model.into();
@@ -31,11 +32,6 @@ pub fn translate_request(
     }
     take_headers(&mut request, extra, target);
     let shown = extra.model_shown.map_or_else(|| request.model.decode(), Into::into).into_owned();
-    let mut losses = Losses::new(inbound);
-    if let Some((_, at)) = &mended {
-        let why = "half of a surrogate pair is no character; U+FFFD stands in for it";
-        losses.add(Severity::Content, "lone-surrogate", &path_at(text, *at), why);
-    }
     let mut session = Session {
         inbound,
         outbound: target.dialect,

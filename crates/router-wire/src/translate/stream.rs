@@ -2,6 +2,7 @@
 
 use super::dispatch::{self, Reader, Writer};
 use super::keep::Keeper;
+use super::mend::mend;
 use super::stage::{self, Stage};
 use super::{Answer, Session};
 use crate::canonical::{Block, Delta, Event, Loss, Losses, Response, Sequencer, Severity, Start};
@@ -48,7 +49,8 @@ impl Session {
         out: &mut Vec<u8>,
     ) -> Result<Translated, Box<ClientError>> {
         let mut losses = Losses::of_answer(self.outbound);
-        let mut response = self.read_whole(body, &mut losses)?;
+        let text = mend(text_of(body)?, &mut losses);
+        let mut response = self.read_whole(&text, &mut losses)?;
         stage::restore(&mut response, self, &mut losses);
         dispatch::write_response(self, &response, &mut losses, out);
         let kept = Keeper::of(&response, self).into_kept();
@@ -57,11 +59,9 @@ impl Session {
 
     fn read_whole<'a>(
         &self,
-        body: &'a [u8],
+        text: &'a str,
         losses: &mut Losses,
     ) -> Result<Response<'a>, Box<ClientError>> {
-        let text =
-            super::request::text_of(body).map_err(|_| Box::new(bad("the answer is not UTF-8")))?;
         match dispatch::read_response(self, text, losses) {
             Ok(Answer::Response(response)) => Ok(*response),
             Ok(Answer::Failed(error)) => Err(error),
@@ -84,6 +84,10 @@ impl Session {
         let decoder = sse::Decoder::default();
         StreamTranslator { session: self, decoder, pipe, form: Form::Unknown }
     }
+}
+
+fn text_of(answer: &[u8]) -> Result<&str, Box<ClientError>> {
+    super::request::text_of(answer).map_err(|_| Box::new(bad("the answer is not UTF-8")))
 }
 
 fn bad(message: &str) -> ClientError {
@@ -179,7 +183,11 @@ impl StreamTranslator {
     /// Tells an answer that came whole as the stream it would have been.
     fn replay(&mut self, body: &[u8], out: &mut Vec<u8>) {
         let Self { session, pipe, .. } = self;
-        let mut response = match session.read_whole(body, &mut pipe.losses) {
+        let text = match text_of(body) {
+            Ok(text) => mend(text, &mut pipe.losses),
+            Err(error) => return pipe.seen.fail(*error),
+        };
+        let mut response = match session.read_whole(&text, &mut pipe.losses) {
             Ok(response) => response,
             Err(error) => return pipe.seen.fail(*error),
         };
@@ -304,8 +312,9 @@ impl Pipe {
         let (Ok(name), Ok(data)) = (str::from_utf8(event.name), str::from_utf8(event.data)) else {
             return seen.fail(bad("the upstream's stream is not UTF-8"));
         };
+        let data = mend(data, losses);
         let mut end = Tail { writer, seen, losses };
-        let read = reader.event(name, data, &mut |event| {
+        let read = reader.event(name, &data, &mut |event| {
             sequencer.event(event, &mut |event| {
                 stage.event(session, event, &mut |event| end.write(session, &event, out));
             });
