@@ -18,6 +18,8 @@ use crate::output::{BAD, FAINT, GOOD, WARN, note, styled};
 
 /// Bytes of a secret on standard input at most.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
+/// The member of a provider that a probe leaves for programs.
+const RECORD: &str = "lastProbe";
 /// Characters of a value that is shown on one line.
 const LINE_CHARS_MAX: usize = 88;
 
@@ -58,7 +60,8 @@ pub(crate) fn outcome(done: &Done, saved: &Saved, dry_run: bool) -> Outcome {
     } else if !saved.written {
         text.push_str("\nnothing to change");
     }
-    for change in &saved.changes {
+    // What a probe found is told in its own words.
+    for change in saved.changes.iter().filter(|change| !change.path.contains(RECORD)) {
         let _ = write!(text, "\n{}", shown(change));
     }
     for each in &notes {
@@ -105,7 +108,11 @@ fn shown(change: &Change) -> String {
 
 /// A value that came or went.
 fn block(mark: char, path: &str, value: &Value, style: Style) -> String {
-    let lines = format!("{path}: {}", pretty(value, 0));
+    let mut value = value.clone();
+    if let Some(record) = value.get_mut(RECORD).and_then(Value::as_object_mut) {
+        record.retain(|key, _| matches!(key.as_str(), "ok" | "at"));
+    }
+    let lines = format!("{path}: {}", pretty(&value, 0));
     let lines: Vec<String> =
         lines.lines().map(|line| styled(style, format!("  {mark} {line}"))).collect();
     lines.join("\n")

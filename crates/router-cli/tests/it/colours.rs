@@ -14,6 +14,8 @@ fn without_colours_the_text_is_the_same() {
         &["default", "set", "two/big", "--dry-run"],
         &["provider", "remove", "two", "--cascade", "--dry-run"],
         &["provider", "show", "nobody"],
+        &["key", "client", "add", "ann", "--key=env:ANN", "--models=fast", "--dry-run"],
+        &["explain", "--model", "nobody"],
         &["--help"],
     ] {
         let home = Home::new();

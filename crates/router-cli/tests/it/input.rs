@@ -57,6 +57,15 @@ fn every_documented_check_of_a_provider_is_made() {
     );
     upsert(&["--provider-id=one", "--set-master-key=true", "--skip-probe"], &["--master-key"]);
     upsert(&["--provider-id=one", "--skip-probe=maybe"], &["true or false"]);
+    for (flag, part) in [
+        ("--probe-rpm=0", "1..=6000"),
+        ("--probe-requests-per-minute=fast", "fast"),
+        ("--probe-requests=0", "1..=100000"),
+        ("--probe-timeout=1h", "1h"),
+    ] {
+        upsert(&["--provider-id=one", flag], &[part]);
+        refused(&["provider", "edit", "one", flag], 2, &[part]);
+    }
     refused(&["provider", "add", "--preset", "gorq"], 2, &["`groq`"]);
     refused(&["provider", "add", "--preset", "groq"], 2, &["GROQ_API_KEY"]);
     refused(
@@ -179,6 +188,7 @@ fn what_the_older_program_took_is_still_taken() {
             "--provider-id=new",
             "--claudeBaseUrl=https://n.example/anthropic",
             "--skip-probe",
+            "--probeRequestsPerMinute=60",
         ],
         &[
             "router",

@@ -55,6 +55,7 @@ fn what_the_probe_finds_is_saved_with_the_provider() {
     assert_eq!(by_add["formats"], json!(["openai", "claude"]));
     let said = site.run(&["provider", "edit", "by-add", "--api-key", KEY, QUICK[0]]);
     assert!(said.out.contains("1 model(s) answer") && said.err.contains("1/2"), "{said:?}");
+    assert!(!said.out.contains("lastProbe"), "its record is for programs: {}", said.out);
 }
 
 #[test]
@@ -86,6 +87,11 @@ fn without_models_those_of_the_providers_list_are_taken() {
     assert_eq!(done["result"]["addedModels"], json!(["demo-chat", "demo-classic"]));
     let unasked = site.json(2, &new_provider(&["--skip-probe", "--provider-id=x"], &url));
     assert!(unasked["error"]["message"].as_str().unwrap().contains("models"), "{unasked}");
+    let listless = Site::new(Face { has_list: false, ..Face::default() });
+    let url = listless.demo.url();
+    let nothing = listless.json(2, &new_provider(&[], &url));
+    assert!(nothing["error"]["hint"].as_str().unwrap().contains("--models"), "{nothing}");
+    let url = site.demo.url();
     // An empty config gets a default model along with its first provider.
     site.home.write("{}");
     site.json(0, &new_provider(&[], &url));
