@@ -102,15 +102,23 @@ pub(crate) fn conformance() -> Result<()> {
     published("conformance")
 }
 
-/// Runs the Worker beside the native server and writes down what differs and what it costs, and
-/// what every host has to do.
+/// Writes down what every host has to do, has the Worker do it, and measures what the Worker costs:
+/// one test at a time, so that nothing else runs meanwhile.
 pub(crate) fn parity() -> Result<()> {
+    tools::nextest()?;
     tools::workerd()?;
     worker::run()?;
     shell::run("cargo", &["build", "--locked", "-p", "router-cli"])?;
-    let filter = "test(/^(parity|worker)::/)";
-    let line =
-        ["nextest", "run", "--locked", "-p", "router-e2e", "--ignore-default-filter", "-E", filter];
+    let line = [
+        "nextest",
+        "run",
+        "--workspace",
+        "--locked",
+        "--test-threads",
+        "1",
+        "-E",
+        "test(/^parity::/)",
+    ];
     shell::run_with("cargo", &line, &[("UPDATE_DOCS", "1")])
 }
 

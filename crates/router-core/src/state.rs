@@ -41,6 +41,7 @@ mod table;
 mod unfit;
 mod view;
 
+pub use admit::Admission;
 pub use clear::Held;
 pub use part::{Call, Part, Session};
 pub use peers::{Pinned, SharedSession};

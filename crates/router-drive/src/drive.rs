@@ -13,7 +13,7 @@ use router_config::Operation as Endpoint;
 use router_core::bucket::Tokens;
 use router_core::exchange::{Exchange, Refusal, RefusalKind, Step};
 use router_core::failure::{Failure, FailureClass};
-use router_core::plan::{RequestFacts, SessionKey};
+use router_core::plan::{Plan, RequestFacts, SessionKey};
 use router_core::resolve::Route;
 use router_core::time::UnixMs;
 use router_wire::Dialect;
@@ -129,9 +129,9 @@ fn error_event<H: Host>(
 /// Does what the core says until there is an answer or nothing left to try.
 async fn drive<H: Host>(job: Job<H>) -> Result<Response<ReplyBody<H>>, Refused<H>> {
     let mut words: Vec<(Failure, Words)> = Vec::new();
-    let mut settling = start(&job).await;
+    let mut settling = Settling::new(&job, exchange(&job, plan(&job).await));
     let label = job.host.snapshot().label(job.caller);
-    let mut step = settling.admit(job.caller.client(), label).await;
+    let mut step = settling.admit(label).await;
     loop {
         step = match step {
             Step::Dial(dial) => match settling.reserve(dial.candidate).await {
@@ -149,6 +149,7 @@ async fn drive<H: Host>(job: Job<H>) -> Result<Response<ReplyBody<H>>, Refused<H
                 wait::<H>(until).await;
                 settling.step()
             }
+            Step::Fail(_) if settling.may_replan() => settling.replan(plan(&job).await, &job),
             Step::Fail(refusal) if counts_alone(&job, &refusal) => {
                 return match attempt::estimated(&job).await {
                     Ok(ready) => Ok(commit(&job, settling, ready)),
@@ -191,7 +192,7 @@ fn counts_alone<H: Host>(job: &Job<H>, refusal: &Refusal) -> bool {
     job.endpoint == Endpoint::CountTokens && refusal.kind == RefusalKind::NoCandidate
 }
 
-async fn start<H: Host>(job: &Job<H>) -> Settling<H> {
+async fn plan<H: Host>(job: &Job<H>) -> Plan {
     let facts = RequestFacts {
         inbound: job.dialect,
         native_only: job.native_only,
@@ -199,10 +200,12 @@ async fn start<H: Host>(job: &Job<H>) -> Settling<H> {
         tokens: estimate(job.body.len()),
         client: job.caller.client(),
     };
-    let plan = job.host.plan(&job.route, &facts).await;
+    job.host.plan(&job.route, &facts).await
+}
+
+fn exchange<H: Host>(job: &Job<H>, plan: Plan) -> Exchange {
     let policy = &job.host.snapshot().config.catalog.routing;
-    let exchange = Exchange::new(plan, policy, job.stream, H::now(), job.id.seed());
-    Settling::new(job, exchange)
+    Exchange::new(plan, policy, job.stream, H::now(), job.id.seed())
 }
 
 /// What a request is expected to use before anybody has counted: about four bytes a token, the

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
+use router_core::catalog::ModelRef;
 use router_core::failure::Failure;
 use router_core::plan::{Plan, RequestFacts};
 use router_core::resolve::Route;
@@ -63,6 +64,10 @@ pub trait Host: Clock + Clone + fmt::Debug + Unpin {
     /// What the host notes of an exchange while it goes on.
     type Notes: fmt::Debug + Send + Unpin;
 
+    /// Whether plans may be made from an old view of the state. Then a request whose whole plan is
+    /// refused before any call is planned once more.
+    const VIEW_MAY_BE_OLD: bool;
+
     /// The config the request began with.
     fn snapshot(&self) -> &Snapshot;
     /// State of tool calls that clients cannot carry themselves.
@@ -93,32 +98,18 @@ pub trait Host: Clock + Clone + fmt::Debug + Unpin {
     /// Plans a request and takes its turn in the rotation.
     fn plan(&self, route: &Route, facts: &RequestFacts) -> impl Future<Output = Plan> + Send;
 
-    /// Counts a request in all limits of its client key, by the key's index, or in none; `None`
-    /// where nothing of the key is capped. Settled when the request is over.
-    ///
-    /// A host that keeps no such counts lets no key in that has limits.
+    /// Counts a request in all limits of its client key, or in none; `None` where nothing of the key
+    /// is capped. Settled when the request is over.
     fn admit(
         &self,
         plan: &Plan,
-        client: Option<usize>,
-    ) -> impl Future<Output = Result<Option<Self::Reservation>, Refused>> + Send {
-        let _ = plan;
-        let clients = &self.snapshot().config.catalog.clients;
-        let client = client.and_then(|index| clients.get(index));
-        let is_limited = client.is_some_and(|client| !client.buckets.is_empty());
-        async move { if is_limited { Err(Refused::Unplanned) } else { Ok(None) } }
-    }
+    ) -> impl Future<Output = Result<Option<Self::Reservation>, Refused>> + Send;
 
-    /// What a call's model is known not to take.
-    fn unfit(&self, reservation: &Self::Reservation) -> Vec<String> {
-        let _ = reservation;
-        Vec::new()
-    }
+    /// What a model is known not to take.
+    fn unfit(&self, model: ModelRef) -> Vec<String>;
 
-    /// A call's model does not take this member of the request.
-    fn learn_unfit(&self, reservation: &Self::Reservation, parameter: &str) {
-        let _ = (reservation, parameter);
-    }
+    /// A model does not take this member of a request.
+    fn learn_unfit(&self, model: ModelRef, parameter: &str);
 
     /// Counts a call of the plan's candidate `index` in all its buckets, or in none.
     fn reserve(

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+use socket2::SockRef;
 
 /// Silence after which a test gives up.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -125,6 +126,13 @@ impl Exchange {
         Ok(self.reader.get_ref().shutdown(Shutdown::Write)?)
     }
 
+    /// Leaves at once: the connection is reset, not closed. A server that does not read sees a
+    /// closing only when it next writes.
+    pub fn reset(self) -> Result<()> {
+        SockRef::from(self.reader.get_ref()).set_linger(Some(Duration::ZERO))?;
+        Ok(())
+    }
+
     /// Reads the head.
     pub fn head(&mut self) -> Result<Answer> {
         loop {
@@ -159,9 +167,23 @@ impl Exchange {
         Ok(bytes)
     }
 
-    /// Reads the rest of the answer.
+    /// Waits until more of the answer has come, and leaves it to be read.
+    pub fn wait(&mut self) -> Result<()> {
+        if self.reader.fill_buf()?.is_empty() {
+            bail!("closed before more came");
+        }
+        Ok(())
+    }
+
+    /// Reads the whole answer.
     pub fn finish(mut self) -> Result<Answer> {
-        let mut answer = self.head()?;
+        let head = self.head()?;
+        self.rest(head)
+    }
+
+    /// Reads what follows the head of an answer.
+    pub fn rest(mut self, head: Answer) -> Result<Answer> {
+        let mut answer = head;
         if self.method == "HEAD" || matches!(answer.status, 204 | 304) {
             answer.complete = true;
             return Ok(answer);

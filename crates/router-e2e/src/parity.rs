@@ -3,9 +3,11 @@
 //! A file in `parity/` has a config and requests in order; the upstream is the scripted provider,
 //! whose models' names say how they fail. What has to come of each request stands in
 //! `parity/expected/NAME.jsonl`: the client's answer and the calls the upstream got, byte for byte
-//! but for what differs with every run. A host passes when it does all of it.
+//! but for what differs with every run. A host passes when it does all of it. The native server
+//! writes that file; `docs/parity.md` lists what is in it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,36 +15,24 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use router_demo::Record;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::http::{Answer, send};
+use crate::http::{Answer, Exchange};
 use crate::{Edge, Provider, Router};
 
 /// Something that serves a config.
-pub trait Host: Sized {
-    /// Starts it with a config.
-    fn start(config: &Value) -> Result<Self>;
-    /// Where it listens.
-    fn address(&self) -> SocketAddr;
+#[derive(Debug)]
+enum Host {
+    Native(Router),
+    Edge(Edge),
 }
 
-impl Host for Router {
-    fn start(config: &Value) -> Result<Self> {
-        Self::start(config)
-    }
-
+impl Host {
     fn address(&self) -> SocketAddr {
-        Self::address(self)
-    }
-}
-
-impl Host for Edge {
-    fn start(config: &Value) -> Result<Self> {
-        Self::start(config)
-    }
-
-    fn address(&self) -> SocketAddr {
-        Self::address(self)
+        match self {
+            Self::Native(router) => router.address(),
+            Self::Edge(edge) => edge.address(),
+        }
     }
 }
 
@@ -53,9 +43,31 @@ pub struct Scenario {
     /// What it shows, as a sentence.
     pub about: String,
     /// The router's config; `$UPSTREAM` stands for the provider's address.
-    pub config: Value,
+    config: Value,
+    /// Environment variables of the native server, and secrets of the Worker.
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    /// Ways in which the Worker gets its config, one after the other.
+    #[serde(default = "one_secret")]
+    worker: Vec<Source>,
     /// The requests, in order.
-    pub steps: Vec<Step>,
+    steps: Vec<Step>,
+}
+
+/// Where a Worker's config is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// In the secret of this name.
+    Secret(String),
+    /// In so many secrets.
+    Pieces(usize),
+    /// In KV, under this key; the Worker is told the key, unless it is the usual one.
+    Kv(String),
+}
+
+fn one_secret() -> Vec<Source> {
+    vec![Source::Secret(CONFIG.to_owned())]
 }
 
 /// One request of a client.
@@ -70,6 +82,9 @@ pub struct Step {
     /// JSON, or text as it is.
     #[serde(default)]
     body: Option<Value>,
+    /// Whether the answer has to begin before the upstream has ended.
+    #[serde(default)]
+    live: bool,
 }
 
 /// What came of a step.
@@ -82,6 +97,29 @@ pub struct Outcome {
     calls: Vec<Call>,
 }
 
+impl Outcome {
+    /// What is not the same in another, in lines.
+    fn unlike(&self, other: &Self) -> String {
+        let mut text = String::new();
+        let mut tell = |what: &str, expected: String, got: String| {
+            if expected != got {
+                let same = expected.bytes().zip(got.bytes()).take_while(|(a, b)| a == b).count();
+                let part = |text: &str| {
+                    let from = text.floor_char_boundary(same.saturating_sub(SHOWN_BEFORE));
+                    text.split_at(from).1.chars().take(SHOWN_MAX).collect::<String>()
+                };
+                let _ = write!(text, "\n  {what}: expected {}", part(&expected));
+                let _ = write!(text, "\n  {what}: got      {}", part(&got));
+            }
+        };
+        tell("status", self.status.to_string(), other.status.to_string());
+        tell("headers", format!("{:?}", self.headers), format!("{:?}", other.headers));
+        tell("body", self.body.clone(), other.body.clone());
+        tell("calls", format!("{:?}", self.calls), format!("{:?}", other.calls));
+        text
+    }
+}
+
 /// One call to the upstream.
 #[derive(Debug, Deserialize, Eq, PartialEq, Serialize)]
 struct Call {
@@ -91,6 +129,10 @@ struct Call {
     body: String,
 }
 
+/// The usual secret of a config.
+const CONFIG: &str = "LLM_ROUTER_CONFIG_JSON";
+/// The usual key of a config in KV.
+const KV_KEY: &str = "llm-router.json";
 /// Headers of answers that belong to the connection, or differ with every run.
 const ANSWER_HEADERS_OF_HOSTS: [&str; 7] = [
     "connection",
@@ -102,14 +144,20 @@ const ANSWER_HEADERS_OF_HOSTS: [&str; 7] = [
     "x-request-id",
 ];
 /// The same for calls to the upstream.
-const CALL_HEADERS_OF_HOSTS: [&str; 6] = [
+const CALL_HEADERS_OF_HOSTS: [&str; 7] = [
     "accept-encoding",
+    "cf-worker",
     "connection",
     "content-length",
     "host",
     "transfer-encoding",
     "x-request-id",
 ];
+/// Stands at the end of a body whose framing was not completed.
+const CUT: &str = "<cut>";
+/// Characters of a difference that are shown, and how many of them before it begins.
+const SHOWN_MAX: usize = 400;
+const SHOWN_BEFORE: usize = 60;
 /// How long a call may take to be recorded after its answer has arrived.
 const RECORD_MAX: Duration = Duration::from_secs(5);
 
@@ -145,34 +193,76 @@ pub fn write_expected(name: &str, outcomes: &[Outcome]) -> Result<()> {
     Ok(std::fs::write(expected_path(name), text)?)
 }
 
-/// The steps whose outcome is not the expected one, each with both.
-pub fn differences(name: &str, outcomes: &[Outcome]) -> Result<Vec<String>> {
-    let path = expected_path(name);
-    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let expected: Vec<Outcome> =
-        text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+/// The steps whose outcome is not the one a file expects, each with both; `shown` names the host
+/// and the file.
+pub fn differences(shown: &str, name: &str, outcomes: &[Outcome]) -> Result<Vec<String>> {
+    let expected = expected(name)?;
     if expected.len() != outcomes.len() {
-        bail!("{name}: {} steps, but {} outcomes are expected", outcomes.len(), expected.len());
+        bail!("{shown}: {} steps, but {} outcomes are expected", outcomes.len(), expected.len());
     }
     let pairs = expected.iter().zip(outcomes).filter(|(expected, outcome)| expected != outcome);
     Ok(pairs
-        .map(|(expected, outcome)| {
-            format!("{name}: {}\nexpected {expected:#?}\ngot {outcome:#?}", outcome.name)
-        })
+        .map(|(expected, outcome)| format!("{shown}: {}{}", outcome.name, expected.unlike(outcome)))
         .collect())
 }
 
-/// Sends every step to a fresh host of kind `H` in front of a fresh provider.
-pub fn play<H: Host>(scenario: &Scenario) -> Result<Vec<Outcome>> {
+fn expected(name: &str) -> Result<Vec<Outcome>> {
+    let path = expected_path(name);
+    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    Ok(text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
+}
+
+/// What the native server makes of a file.
+pub fn native(scenario: &Scenario) -> Result<Vec<Outcome>> {
+    let env: Vec<(&str, &str)> =
+        scenario.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    play(scenario, |config| Ok(Host::Native(Router::start_with(config, &[], &env)?)))
+}
+
+/// What the Worker makes of a file, once for each way in which it gets its config.
+pub fn worker(scenario: &Scenario) -> Result<Vec<Vec<Outcome>>> {
+    let run = |source: &Source| {
+        let start = |config: &Value| Edge::start_with(&options(config, &scenario.env, source));
+        play(scenario, |config| Ok(Host::Edge(start(config)?)))
+    };
+    scenario.worker.iter().map(run).collect()
+}
+
+/// What Miniflare is told, for a config at this place.
+fn options(config: &Value, env: &BTreeMap<String, String>, source: &Source) -> Value {
+    let mut bindings = env.clone();
+    let mut text = config.to_string();
+    match source {
+        Source::Secret(name) => drop(bindings.insert(name.clone(), text)),
+        Source::Pieces(count) => {
+            let size = text.len().div_ceil(*count);
+            for number in 1..=*count {
+                let end = text.ceil_char_boundary(size.min(text.len()));
+                bindings.insert(format!("{CONFIG}_{number}"), text.drain(..end).collect());
+            }
+        }
+        Source::Kv(key) => {
+            if key != KV_KEY {
+                bindings.insert("LLM_ROUTER_CONFIG_KV_KEY".to_owned(), key.clone());
+            }
+            return json!({ "bindings": bindings, "objects": true, "kv": { key: text } });
+        }
+    }
+    json!({ "bindings": bindings, "objects": true })
+}
+
+/// Sends every step to a fresh host in front of a fresh provider.
+fn play(scenario: &Scenario, start: impl Fn(&Value) -> Result<Host>) -> Result<Vec<Outcome>> {
     let provider = Provider::start()?;
     let upstream = provider.demo().url();
     let config = scenario.config.to_string().replace("$UPSTREAM", &upstream);
-    let host = H::start(&serde_json::from_str(&config)?)?;
+    let host = start(&serde_json::from_str(&config)?)?;
     let mut outcomes = Vec::with_capacity(scenario.steps.len());
     let mut calls_seen = 0;
     for step in &scenario.steps {
-        let answer = step.send(host.address()).with_context(|| step.name.clone())?;
-        let records = settled(&provider, calls_seen)?;
+        let answer =
+            step.send(host.address(), &provider, calls_seen).with_context(|| step.name.clone())?;
+        let records = settled(&provider, calls_seen).with_context(|| step.name.clone())?;
         calls_seen += records.len();
         outcomes.push(outcome(step, &answer, &records, &upstream));
     }
@@ -180,7 +270,7 @@ pub fn play<H: Host>(scenario: &Scenario) -> Result<Vec<Outcome>> {
 }
 
 impl Step {
-    fn send(&self, address: SocketAddr) -> Result<Answer> {
+    fn send(&self, address: SocketAddr, provider: &Provider, seen: usize) -> Result<Answer> {
         let headers: Vec<(&str, &str)> =
             self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let body = match &self.body {
@@ -188,7 +278,18 @@ impl Step {
             Some(Value::String(text)) => text.clone(),
             Some(json) => json.to_string(),
         };
-        send(address, &self.method, &self.path, &headers, body.as_bytes())
+        let mut exchange =
+            Exchange::open(address, &self.method, &self.path, &headers, body.as_bytes())?;
+        let head = exchange.head()?;
+        if self.live {
+            exchange.wait()?;
+            let records = provider.demo().requests();
+            let call = records.get(seen).context("the answer came before a call")?;
+            if call.finished.is_some() {
+                bail!("nothing of the answer came before the upstream had ended");
+            }
+        }
+        exchange.rest(head)
     }
 }
 
@@ -208,16 +309,27 @@ fn settled(provider: &Provider, seen: usize) -> Result<Vec<Record>> {
 
 fn outcome(step: &Step, answer: &Answer, records: &[Record], upstream: &str) -> Outcome {
     let headers = answer.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let mut body = steady(&answer.text(), upstream);
+    // The router's own ids are made of the request's.
+    let id =
+        answer.header("x-request-id").and_then(|id| id.strip_prefix("req_")).unwrap_or("-none-");
+    let mut body = steady(&answer.text().replace(id, "ID"), upstream);
     if !answer.complete {
-        body.push_str("<cut>");
+        body.push_str(CUT);
     }
+    if answer.header("x-llm-router-estimate").is_some() {
+        // Each host estimates by its own means.
+        body = body.replace(|c: char| c.is_ascii_digit(), "");
+    }
+    // A transport may try again, once, when a kept connection is closed instead of an answer.
+    let again = |a: &mut &Record, b: &mut &Record| b.status.is_none() && a.body == b.body;
+    let mut records: Vec<&Record> = records.iter().collect();
+    records.dedup_by(again);
     Outcome {
         name: step.name.clone(),
         status: answer.status,
         headers: kept(headers, &ANSWER_HEADERS_OF_HOSTS, upstream),
         body,
-        calls: records.iter().map(|record| call(record, upstream)).collect(),
+        calls: records.into_iter().map(|record| call(record, upstream)).collect(),
     }
 }
 
@@ -248,36 +360,102 @@ fn kept<'h>(
         .collect()
 }
 
-/// What stands before values that differ with every run: times, and ids the router makes up.
-const UNSTEADY: [&str; 6] = [
-    "\"created\":",
-    "\"created_at\":",
-    "\"completed_at\":",
-    "\"request_id\":",
-    "\"timestamp\":",
-    "try again in ",
+/// Values that differ with every run, or with the host: what stands before them and what ends
+/// them.
+const UNSTEADY: [(&str, &[char]); 8] = [
+    ("\"created\":", &[',', '}']),
+    ("\"created_at\":", &[',', '}']),
+    ("\"completed_at\":", &[',', '}']),
+    ("\"request_id\":", &[',', '}']),
+    ("\"timestamp\":", &[',', '}']),
+    ("try again in ", &[' ']),
+    ("cannot reach the upstream: ", &['"']),
+    ("the connection to the upstream broke: ", &['"']),
 ];
 /// Seconds of `retry-after` that may depend on the time of the day from here on.
 const RETRY_AFTER_STEADY_MAX: u64 = 60;
+
+/// What keeps the client of a silent stream waiting.
+const COMMENT: &str = ": keep-alive\n\n";
+const TWO_COMMENTS: &str = ": keep-alive\n\n: keep-alive\n\n";
 
 /// The text without the provider's address and without what differs with every run.
 fn steady(text: &str, upstream: &str) -> String {
     let address = upstream.trim_start_matches("http://");
     let mut text = text.replace(upstream, "$UPSTREAM").replace(address, "$UPSTREAM");
-    for member in UNSTEADY {
+    for (member, ends) in UNSTEADY {
         let mut fresh = String::with_capacity(text.len());
         let mut rest = text.as_str();
         while let Some((before, after)) = rest.split_once(member) {
             fresh.extend([before, member]);
-            let end = after.find([',', '}', '\n', ' ']).unwrap_or(after.len());
-            let (value, tail) = after.split_at(end);
+            let (value, tail) = after.split_at(after.find(ends).unwrap_or(after.len()));
             fresh.push_str(if value == "null" { value } else { "0" });
             rest = tail;
         }
         fresh.push_str(rest);
         text = fresh;
     }
-    text
+    // How many comments there are depends on how fast the machine is.
+    while text.contains(TWO_COMMENTS) {
+        text = text.replace(TWO_COMMENTS, COMMENT);
+    }
+    without_numbers(&text)
+}
+
+/// The text with the numbers that the scripted provider gives its answers in the order in which
+/// they are there: how often a transport tries again is in them.
+fn without_numbers(text: &str) -> String {
+    const BEGIN: &str = "demo";
+    const DIGITS: usize = 12;
+    let mut seen: Vec<&str> = Vec::new();
+    let mut fresh = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(BEGIN) {
+        fresh.extend([before, BEGIN]);
+        rest = after;
+        let number = after.get(..DIGITS).filter(|it| it.bytes().all(|byte| byte.is_ascii_digit()));
+        let Some(number) = number else { continue };
+        let at = seen.iter().position(|known| *known == number).unwrap_or(seen.len());
+        if at == seen.len() {
+            seen.push(number);
+        }
+        let _ = write!(fresh, "{:0DIGITS$}", at + 1);
+        rest = after.get(DIGITS..).unwrap_or_default();
+    }
+    fresh + rest
+}
+
+/// The published list of what was compared: every file and every step.
+pub fn report() -> Result<String> {
+    let mut text = String::from(
+        "# The Worker beside the native server\n\n\
+         Written by `cargo x parity`; do not edit. Each step is a client's request, sent to the native server and to the\n\
+         Worker in workerd with Durable Objects on, each in front of the same scripted provider. Both have to give the\n\
+         client the same status, headers and bytes, and the provider the same calls: path, headers and bytes. Left out\n\
+         are times, ids, framing, and a host's own words for a connection that failed. Any difference fails the tests.\n",
+    );
+    let mut count = 0;
+    for name in names()? {
+        let scenario = load(&name)?;
+        let sources = match scenario.worker.len() {
+            1 => String::new(),
+            many => format!(" The Worker gets its config in {many} ways."),
+        };
+        let _ = write!(
+            text,
+            "\n## {name}\n\n{}{sources}\n\n| request | answer | calls of the provider |\n|---|---|---|\n",
+            scenario.about
+        );
+        for (step, outcome) in scenario.steps.iter().zip(expected(&name)?) {
+            let live = if step.live { ", as it comes" } else { "" };
+            let cut = if outcome.body.ends_with(CUT) { ", cut" } else { "" };
+            let calls = outcome.calls.len();
+            let _ = writeln!(text, "| {} | {}{live}{cut} | {calls} |", step.name, outcome.status);
+            count += 1;
+        }
+    }
+    let _ = write!(text, "\n{count} requests, the same on both.\n");
+    Ok(text)
 }
 
 fn folder() -> PathBuf {

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use router_client::{OutboundBody, Transport, chain, transport};
+use router_core::catalog::ModelRef;
 use router_core::failure::{Failure, Fault, classify_transport};
 use router_core::plan::{Plan, RequestFacts};
 use router_core::resolve::Route;
@@ -82,6 +83,8 @@ impl Host for Native {
     type Reservation = Reservation;
     type Notes = Notes;
 
+    const VIEW_MAY_BE_OLD: bool = false;
+
     fn snapshot(&self) -> &router_drive::Snapshot {
         &self.snapshot.served
     }
@@ -116,16 +119,16 @@ impl Host for Native {
         self.worker.app.store.plan(&self.snapshot.table, route, facts, app::now())
     }
 
-    async fn admit(&self, plan: &Plan, _: Option<usize>) -> Result<Option<Reservation>, Refused> {
+    async fn admit(&self, plan: &Plan) -> Result<Option<Reservation>, Refused> {
         self.worker.app.store.admit(&self.snapshot.table, plan, app::now()).await
     }
 
-    fn unfit(&self, reservation: &Reservation) -> Vec<String> {
-        self.worker.app.store.unfit(reservation, app::now())
+    fn unfit(&self, model: ModelRef) -> Vec<String> {
+        self.worker.app.store.unfit(&self.snapshot.table, model, app::now())
     }
 
-    fn learn_unfit(&self, reservation: &Reservation, parameter: &str) {
-        self.worker.app.store.learn_unfit(reservation, parameter, app::now());
+    fn learn_unfit(&self, model: ModelRef, parameter: &str) {
+        self.worker.app.store.learn_unfit(&self.snapshot.table, model, parameter, app::now());
     }
 
     async fn reserve(&self, plan: &Plan, index: usize) -> Result<Reservation, Refused> {

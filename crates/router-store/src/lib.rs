@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
-use router_core::catalog::Catalog;
+use router_core::catalog::{Catalog, ModelRef};
 use router_core::plan::{self, Plan, RequestFacts};
 use router_core::resolve::Route;
 use router_core::state::{self, Effect, Refused, Settlement, Table};
@@ -255,14 +255,14 @@ impl Store {
         }
     }
 
-    /// What the call's model is known not to take. Almost always nothing.
-    pub fn unfit(&self, reservation: &Reservation, now: UnixMs) -> Vec<String> {
-        self.lock().state.unfit(&reservation.local, now)
+    /// What a model is known not to take. Almost always nothing.
+    pub fn unfit(&self, table: &Table, model: ModelRef, now: UnixMs) -> Vec<String> {
+        self.lock().state.unfit(table, model, now)
     }
 
-    /// The call's model does not take this member of the request.
-    pub fn learn_unfit(&self, reservation: &Reservation, parameter: &str, now: UnixMs) {
-        self.lock().state.learn_unfit(&reservation.local, parameter, now);
+    /// A model does not take this member of a request.
+    pub fn learn_unfit(&self, table: &Table, model: ModelRef, parameter: &str, now: UnixMs) {
+        self.lock().state.learn_unfit(table, model, parameter, now);
     }
 
     /// The call produced its first output, `first_output` after it was sent.

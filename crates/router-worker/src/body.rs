@@ -1,21 +1,24 @@
 //! Bodies that come in from JavaScript, and those that go out to it.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_channel::oneshot;
-use futures_util::{Stream, StreamExt};
+use futures_util::StreamExt;
 use http_body::{Body, Frame};
-use js_sys::Uint8Array;
+use js_sys::{Object, Reflect, Uint8Array};
 use router_drive::ReplyBody;
-use wasm_bindgen::prelude::Closure;
+use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::future_to_promise;
 use wasm_streams::readable::IntoStream;
-use web_sys::{AbortController, AbortSignal, ReadableStream};
+use web_sys::{AbortController, AbortSignal, ReadableStream, ReadableStreamDefaultController};
 use worker::send::SendWrapper;
 
 use crate::clock::words;
@@ -95,9 +98,14 @@ impl Body for Incoming {
     }
 }
 
-/// Resolves when the client has gone.
+/// The body of an answer that is being sent; whoever gives it up ends the call.
+type Held = Rc<RefCell<ReplyBody<Edge>>>;
+
+/// Resolves when the client has gone. The answer it holds is dropped at that moment, which closes
+/// the upstream: the platform may never again ask for more of it.
 pub(crate) struct Gone {
     signal: AbortSignal,
+    held: Held,
     told: oneshot::Receiver<()>,
     /// What the platform calls.
     _call: Closure<dyn FnMut()>,
@@ -108,13 +116,23 @@ impl Gone {
     pub(crate) fn new(signal: AbortSignal) -> Self {
         let (tell, told) = oneshot::channel();
         let mut tell = Some(tell);
+        let held = Held::default();
+        let answer = Rc::clone(&held);
         let call = Closure::<dyn FnMut()>::new(move || {
+            drop(answer.try_borrow_mut().map(|mut body| std::mem::take(&mut *body)));
             if let Some(tell) = tell.take() {
                 let _ = tell.send(());
             }
         });
         signal.set_onabort(Some(call.as_ref().unchecked_ref()));
-        Self { signal, told, _call: call }
+        Self { signal, held, told, _call: call }
+    }
+
+    /// Holds an answer, unless the client has gone meanwhile.
+    fn hold(&self, body: ReplyBody<Edge>) {
+        if !self.signal.aborted() {
+            *self.held.borrow_mut() = body;
+        }
     }
 }
 
@@ -126,45 +144,77 @@ impl Future for Gone {
     }
 }
 
+impl Gone {
+    /// The next piece of the answer it holds.
+    fn next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if Pin::new(&mut *self).poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        let mut body = self.held.borrow_mut();
+        loop {
+            let frame: Option<Result<Frame<Bytes>, Infallible>> =
+                ready!(Pin::new(&mut *body).poll_frame(cx));
+            let Some(Ok(frame)) = frame else { return Poll::Ready(None) };
+            if let Ok(piece) = frame.into_data() {
+                return Poll::Ready(Some(piece));
+            }
+        }
+    }
+}
+
 impl Drop for Gone {
     fn drop(&mut self) {
         self.signal.set_onabort(None);
     }
 }
 
-/// An answer's body on its way to the client. When the client goes away it drops the relay, which
-/// closes the upstream.
-pub(crate) struct Outgoing {
-    body: ReplyBody<Edge>,
-    gone: Gone,
-}
+/// An answer's body on its way to the client: what a stream of the platform is filled from.
+///
+/// The platform's `cancel` drops the body in the same turn, as a request that is over may get no
+/// other.
+#[wasm_bindgen]
+pub struct Outgoing(Rc<RefCell<Option<Gone>>>);
 
-impl Stream for Outgoing {
-    type Item = Result<JsValue, JsValue>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if Pin::new(&mut self.gone).poll(cx).is_ready() {
-            self.body = ReplyBody::default();
-        }
-        loop {
-            let frame: Option<Result<Frame<Bytes>, Infallible>> =
-                ready!(Pin::new(&mut self.body).poll_frame(cx));
-            let Some(Ok(frame)) = frame else { return Poll::Ready(None) };
-            if let Ok(piece) = frame.into_data() {
-                return Poll::Ready(Some(Ok(Uint8Array::from(&piece[..]).into())));
+#[wasm_bindgen]
+impl Outgoing {
+    /// Hands on the next piece.
+    pub fn pull(&self, out: ReadableStreamDefaultController) -> js_sys::Promise {
+        let held = Rc::clone(&self.0);
+        future_to_promise(async move {
+            let piece = poll_fn(|cx| match &mut *held.borrow_mut() {
+                Some(gone) => gone.next(cx),
+                None => Poll::Ready(None),
+            });
+            if let Some(piece) = piece.await {
+                out.enqueue_with_chunk(&Uint8Array::from(&piece[..]))?;
+            } else {
+                held.take();
+                // It fails where the platform has closed it itself.
+                let _ = out.close();
             }
+            Ok(JsValue::UNDEFINED)
+        })
+    }
+
+    /// The client has gone.
+    pub fn cancel(&self) {
+        if let Ok(mut gone) = self.0.try_borrow_mut() {
+            *gone = None;
         }
     }
 }
 
 impl Outgoing {
-    /// A body for a client that may go away.
-    pub(crate) fn new(body: ReplyBody<Edge>, gone: Gone) -> Self {
-        Self { body, gone }
-    }
-
-    /// As JavaScript reads it: pulled, piece by piece.
-    pub(crate) fn into_stream(self) -> ReadableStream {
-        wasm_streams::ReadableStream::from_stream(self).into_raw().unchecked_into()
+    /// A body for a client that may go away, as JavaScript reads it: pulled, piece by piece.
+    pub(crate) fn stream(body: ReplyBody<Edge>, gone: Gone) -> Result<ReadableStream, JsValue> {
+        gone.hold(body);
+        let source = JsValue::from(Self(Rc::new(RefCell::new(Some(gone)))));
+        // Nothing is asked for before the client reads.
+        let ahead = Object::new();
+        Reflect::set(&ahead, &"highWaterMark".into(), &0.into())?;
+        ReadableStream::new_with_underlying_source_and_strategy(
+            source.unchecked_ref(),
+            ahead.unchecked_ref(),
+        )
     }
 }

@@ -55,7 +55,8 @@ pub(crate) fn global() -> WorkerGlobalScope {
 }
 
 /// Resolves at a moment. The platform's timer is set when it is first waited for, so that a limit
-/// which is never waited for costs nothing.
+/// which is never waited for costs nothing; one that is put off, as with every event of a stream,
+/// keeps its timer and sets it anew when that fires too early.
 pub(crate) struct Sleep {
     until: Moment,
     timer: Option<SendWrapper<Timer>>,
@@ -63,6 +64,7 @@ pub(crate) struct Sleep {
 
 /// A timer of the platform; dropped, it is taken back.
 struct Timer {
+    at: Moment,
     shared: Rc<Shared>,
     /// `None` if the platform gave none; then it counts as fired.
     id: Option<i32>,
@@ -85,7 +87,10 @@ impl Sleep {
 
     /// The same for another moment.
     pub(crate) fn reset(&mut self, until: Moment) {
-        *self = Self::until(until);
+        self.until = until;
+        if self.timer.as_ref().is_some_and(|timer| until < timer.at) {
+            self.timer = None;
+        }
     }
 }
 
@@ -93,14 +98,18 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let left = self.until - Moment::now();
+        let now = Moment::now();
+        let (until, left) = (self.until, self.until - now);
         if left.is_zero() {
             return Poll::Ready(());
         }
-        let timer = self.timer.get_or_insert_with(|| SendWrapper::new(Timer::start(left)));
-        if timer.shared.fired.get() {
-            return Poll::Ready(());
+        if self.timer.as_ref().is_some_and(|timer| timer.shared.fired.get()) {
+            if self.timer.take().is_some_and(|timer| timer.id.is_none() || until <= timer.at) {
+                return Poll::Ready(());
+            }
         }
+        let start = || SendWrapper::new(Timer::start(until, left));
+        let timer = self.timer.get_or_insert_with(start);
         let mut waker = timer.shared.waker.borrow_mut();
         if !waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
             *waker = Some(cx.waker().clone());
@@ -116,7 +125,7 @@ impl fmt::Debug for Sleep {
 }
 
 impl Timer {
-    fn start(after: Duration) -> Self {
+    fn start(at: Moment, after: Duration) -> Self {
         let shared = Rc::<Shared>::default();
         let told = Rc::clone(&shared);
         let call = Closure::<dyn FnMut()>::new(move || {
@@ -134,7 +143,7 @@ impl Timer {
             ms,
         );
         shared.fired.set(id.is_err());
-        Self { shared, id: id.ok(), _call: call }
+        Self { at, shared, id: id.ok(), _call: call }
     }
 }
 

@@ -63,7 +63,7 @@ fn respond(answer: Response<ReplyBody<Edge>>, gone: Gone) -> Result<web_sys::Res
     if let Some(bytes) = body.take_whole() {
         whole(&bytes, &init)
     } else {
-        let stream = Outgoing::new(body, gone).into_stream();
+        let stream = Outgoing::stream(body, gone)?;
         web_sys::Response::new_with_opt_readable_stream_and_init(Some(&stream), &init)
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use router_core::catalog::Catalog;
+use router_core::catalog::{Catalog, ModelRef};
 use router_core::exchange::Outcome;
 use router_core::failure::Failure;
 use router_core::plan::{self, Plan, RequestFacts};
@@ -45,7 +45,7 @@ pub(crate) struct Edge {
     context: Arc<SendWrapper<Context>>,
 }
 
-/// A call that was counted.
+/// A call, or a request of a client key, that was counted.
 #[derive(Debug)]
 pub(crate) enum Reservation {
     /// By its owner.
@@ -112,6 +112,8 @@ impl Host for Edge {
     type Reservation = Reservation;
     type Notes = ();
 
+    const VIEW_MAY_BE_OLD: bool = true;
+
     fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }
@@ -152,6 +154,33 @@ impl Host for Edge {
             isolate().state().accept(&plan, Self::now());
             plan
         })
+    }
+
+    fn admit(
+        &self,
+        plan: &Plan,
+    ) -> impl Future<Output = Result<Option<Reservation>, Refused>> + Send {
+        SendFuture::new(async move {
+            let table = &self.snapshot.table;
+            let admission = isolate().state().admission(table, plan);
+            let Some(admission) = admission else { return Ok(None) };
+            if let Some(owners) = &self.owners
+                && let Some(admitted) = objects::admit(self, owners, admission).await
+            {
+                return admitted.map(|counted| Some(Reservation::Owned(counted)));
+            }
+            let admitted = isolate().state().admit(table, plan, Self::now())?;
+            Ok(admitted.map(Reservation::Alone))
+        })
+    }
+
+    /// Remembered by the isolate, as it is quickly learned.
+    fn unfit(&self, model: ModelRef) -> Vec<String> {
+        isolate().state().unfit(&self.snapshot.table, model, Self::now())
+    }
+
+    fn learn_unfit(&self, model: ModelRef, parameter: &str) {
+        isolate().state().learn_unfit(&self.snapshot.table, model, parameter, Self::now());
     }
 
     fn reserve(

@@ -32,7 +32,7 @@ const PART: &str = "SELECT json FROM part";
 /// The latest last, as the state forgets the longest idle first.
 const SESSIONS: &str = "SELECT json FROM session ORDER BY used_at";
 
-/// The owner of one provider's state; its name is the provider's id.
+/// The owner of one provider's or client key's state, by that name.
 #[durable_object(fetch)]
 #[derive(Debug)]
 pub struct ProviderState {
@@ -61,15 +61,15 @@ impl DurableObject for ProviderState {
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         let snapshot = isolate().snapshot(&self.env).await;
         let question = serde_json::from_str(&request.text().await?);
-        let Question { provider, ask } = match question {
+        let Question { owner, ask } = match question {
             Ok(question) => question,
             Err(error) => return Response::error(error.to_string(), 400),
         };
         // From here to the answer nothing is awaited: one question at a time is answered.
         let now = Moment::now().unix();
         let mut inner = self.inner.borrow_mut();
-        let Some(inner) = self.ready(&mut inner, &provider, snapshot, now)? else {
-            return Response::error("the config does not have this provider", 404);
+        let Some(inner) = self.ready(&mut inner, &owner, snapshot, now)? else {
+            return Response::error("the config does not have this provider or key", 404);
         };
         let (reply, kept) = inner.owner.ask(ask, now);
         self.keep(&kept, &inner.snapshot, now)?;
@@ -83,7 +83,7 @@ impl ProviderState {
     fn ready<'a>(
         &self,
         inner: &'a mut Option<Inner>,
-        provider: &str,
+        name: &str,
         snapshot: Arc<Snapshot>,
         now: UnixMs,
     ) -> Result<Option<&'a mut Inner>> {
@@ -103,7 +103,7 @@ impl ProviderState {
             }
             let part: Option<Part> = rows(&sql, PART)?.pop();
             let sessions: Vec<Session> = rows(&sql, SESSIONS)?;
-            let owner = Owner::new(&snapshot.config.catalog, provider, part, sessions, now);
+            let owner = Owner::new(&snapshot.config.catalog, name, part, sessions, now);
             *inner = owner.map(|owner| Inner { owner, snapshot });
         }
         Ok(inner.as_mut())

@@ -1,4 +1,4 @@
-//! Asking the owners of the providers' state, one Durable Object each.
+//! Asking the owners of the providers' and the client keys' state, one Durable Object each.
 //!
 //! Planning sees what they last said; what counts is what they say when a call is reserved.
 
@@ -10,7 +10,7 @@ use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt};
 use router_core::plan::Plan;
-use router_core::state::{Call, Part, Refused};
+use router_core::state::{Admission, Call, Part, Refused};
 use router_core::time::UnixMs;
 use router_drive::within;
 use wasm_bindgen::JsValue;
@@ -98,24 +98,41 @@ pub(crate) async fn look(host: &Edge, namespace: &ObjectNamespace, plan: &Plan) 
     join_all(asked).await.iter().any(Option::is_some)
 }
 
-/// Has the owner count a call. `None` if it cannot be asked, or knows another config.
+/// Has the provider's owner count a call. `None` if it cannot be asked, or knows another config.
 pub(crate) async fn reserve(
     host: &Edge,
     namespace: &ObjectNamespace,
     plan: &Plan,
     index: usize,
 ) -> Option<Result<Counted, Refused>> {
-    let catalog = host.catalog();
-    let (provider, call) = Call::of(catalog, plan, index)?;
-    let stub = namespace.get_by_name(&provider).ok()?;
-    let reply = match ask(&stub, &provider, Ask::Reserve(call)).await {
+    let (provider, call) = Call::of(host.catalog(), plan, index)?;
+    count(host, namespace, provider, Ask::Reserve(call)).await
+}
+
+/// Has the client key's owner count a request; `None` as for [`reserve`].
+pub(crate) async fn admit(
+    host: &Edge,
+    namespace: &ObjectNamespace,
+    Admission { owner, tokens }: Admission,
+) -> Option<Result<Counted, Refused>> {
+    count(host, namespace, owner, Ask::Admit(tokens)).await
+}
+
+async fn count(
+    host: &Edge,
+    namespace: &ObjectNamespace,
+    owner: String,
+    what: Ask,
+) -> Option<Result<Counted, Refused>> {
+    let stub = namespace.get_by_name(&owner).ok()?;
+    let reply = match ask(&stub, &owner, what).await {
         Ok(reply) => reply,
         Err(why) => {
-            worker::console_warn!("the owner of {provider} cannot be asked: {why}");
+            worker::console_warn!("the owner of {owner} cannot be asked: {why}");
             return None;
         }
     };
-    adopt(&provider, reply.part);
+    adopt(&owner, reply.part);
     match reply.reserved? {
         Err(Refused::Unplanned) => None,
         Err(refused) => Some(Err(refused)),
@@ -123,34 +140,35 @@ pub(crate) async fn reserve(
             let (events, receiver) = unbounded();
             // Ends when the call is settled; until then the request is not over for the platform,
             // even if its client is gone.
-            host.wait_until(tell(stub, provider, receiver));
+            host.wait_until(tell(stub, owner, receiver));
             Some(Ok(Counted { id, events }))
         }
     }
 }
 
 /// Hands on what becomes of a call, as much at a time as there is.
-async fn tell(stub: Stub, provider: String, mut receiver: UnboundedReceiver<Event>) {
+async fn tell(stub: Stub, owner: String, mut receiver: UnboundedReceiver<Event>) {
     while let Some(event) = receiver.next().await {
         let mut events = vec![event];
         while let Some(Some(event)) = receiver.next().now_or_never() {
             events.push(event);
         }
-        if let Err(why) = ask(&stub, &provider, Ask::Tell(events)).await {
-            worker::console_warn!("an owner was not told how a call ended: {why}");
+        match ask(&stub, &owner, Ask::Tell(events)).await {
+            Ok(reply) => adopt(&owner, reply.part),
+            Err(why) => worker::console_warn!("an owner was not told how a call ended: {why}"),
         }
     }
 }
 
-fn adopt(provider: &str, part: Option<Part>) {
+fn adopt(owner: &str, part: Option<Part>) {
     if let Some(part) = part {
         isolate().state().adopt_part(part);
-        isolate().views.told(provider, Moment::now().unix());
+        isolate().views.told(owner, Moment::now().unix());
     }
 }
 
-async fn ask(stub: &Stub, provider: &str, ask: Ask) -> Result<Reply, String> {
-    let question = Question { provider: provider.to_owned(), ask };
+async fn ask(stub: &Stub, owner: &str, ask: Ask) -> Result<Reply, String> {
+    let question = Question { owner: owner.to_owned(), ask };
     let text = serde_json::to_string(&question).map_err(|error| error.to_string())?;
     let mut init = RequestInit::new();
     init.with_method(Method::Post).with_body(Some(JsValue::from_str(&text)));

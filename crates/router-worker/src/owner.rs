@@ -1,4 +1,5 @@
-//! What the owner of one provider's state does: the core's state, and the calls under way.
+//! What the owner of one provider's or client key's state does: the core's state, and what is under
+//! way.
 //!
 //! Plain data in, plain data out, so that it runs in a Durable Object and in a test alike. Asked
 //! once at a time, it counts exactly.
@@ -20,10 +21,10 @@ const PRUNE_EVERY: u32 = 256;
 /// What is known of a call whose end was never reported.
 const LOST: Settlement = Settlement { answered: true, used: None, effect: Effect::Nothing };
 
-/// The owner of one provider's state.
+/// The owner of one provider's state, or of one client key's.
 #[derive(Debug)]
 pub struct Owner {
-    provider: String,
+    name: String,
     state: State,
     table: Table,
     calls: BTreeMap<u64, Open>,
@@ -44,7 +45,7 @@ struct Open {
 /// What an answer changed, for whoever keeps it.
 #[derive(Debug)]
 pub struct Kept {
-    /// The provider's part, if it changed.
+    /// The part, if it changed.
     pub part: Option<Part>,
     /// Sessions that were used, by name.
     pub sessions: Vec<(u64, Session)>,
@@ -53,27 +54,27 @@ pub struct Kept {
 }
 
 impl Owner {
-    /// The owner of what was kept of a provider; `None` if the catalog does not have it.
+    /// The owner of what was kept under a name; `None` if the catalog does not have it.
     pub fn new(
         catalog: &Catalog,
-        provider: &str,
+        name: &str,
         kept: Option<Part>,
         sessions: Vec<Session>,
         now: UnixMs,
     ) -> Option<Self> {
-        let catalog = catalog.only(provider)?;
+        let catalog = catalog.only(name)?;
         let mut state = kept.map_or_else(State::new, |part| State::of_part(part, sessions));
         let table = state.table(Arc::new(catalog), now);
         let revision = state.revision();
         let next = now.0 << 16;
-        let provider = provider.to_owned();
-        Some(Self { provider, state, table, calls: BTreeMap::new(), next, asked: 0, revision })
+        let name = name.to_owned();
+        Some(Self { name, state, table, calls: BTreeMap::new(), next, asked: 0, revision })
     }
 
     /// Puts another config in force; what is known of an unchanged provider stays. False if the
-    /// provider is gone.
+    /// provider or key is gone.
     pub fn install(&mut self, catalog: &Catalog, now: UnixMs) -> bool {
-        let Some(catalog) = catalog.only(&self.provider) else { return false };
+        let Some(catalog) = catalog.only(&self.name) else { return false };
         self.table = self.state.table(Arc::new(catalog), now);
         true
     }
@@ -91,6 +92,10 @@ impl Owner {
                 let made = self.state.reserve_call(&self.table, &call, now);
                 reserved = Some(made.map(|reservation| self.open(reservation, session, now)));
                 seen = session;
+            }
+            Ask::Admit(tokens) => {
+                let made = self.state.admit_alone(&self.table, tokens, now);
+                reserved = Some(made.map(|reservation| self.open(reservation, None, now)));
             }
             Ask::Tell(events) => {
                 for event in events {
@@ -116,7 +121,7 @@ impl Owner {
     }
 
     fn part(&self, session: Option<u64>, now: UnixMs) -> Option<Part> {
-        self.state.part(&self.provider, session, now)
+        self.state.part(&self.name, session, now)
     }
 
     fn open(&mut self, reservation: Reservation, session: Option<u64>, now: UnixMs) -> u64 {

@@ -1,13 +1,14 @@
-//! What a Worker and the owner of a provider's state say to each other, as JSON.
+//! What a Worker and the owner of a provider's or a client key's state say to each other, as JSON.
 
+use router_core::bucket::Tokens;
 use router_core::state::{Call, Part, Refused, Settlement};
 use serde::{Deserialize, Serialize};
 
 /// A question, and whom it is for.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Question {
-    /// The provider's id.
-    pub provider: String,
+    /// The provider's id, or what the client key is called among providers.
+    pub owner: String,
     /// The question.
     pub ask: Ask,
 }
@@ -22,6 +23,8 @@ pub enum Ask {
     },
     /// Count this call in all its buckets, or in none.
     Reserve(Call),
+    /// Count a request that may use so much in all limits of the client key, or in none.
+    Admit(Tokens),
     /// This became of calls that were counted.
     Tell(Vec<Event>),
 }
@@ -50,6 +53,6 @@ pub enum Event {
 pub struct Reply {
     /// The call's number, or why it may not be made; `None` if none was asked for.
     pub reserved: Option<Result<u64, Refused>>,
-    /// How the provider stands now; `None` if the owner's config does not have it.
+    /// How the provider or key stands now; `None` if the owner's config does not have it.
     pub part: Option<Part>,
 }

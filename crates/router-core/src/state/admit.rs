@@ -1,9 +1,25 @@
 //! Budgets of client keys: a request counts once, however many upstreams it needs.
 
+use super::table::CLIENT;
 use super::{Place, Refused, Reservation, State, Table};
 use crate::bucket::Tokens;
+use crate::catalog::Client;
 use crate::plan::Plan;
 use crate::time::UnixMs;
+
+/// What a request adds to the limits of its client key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Admission {
+    /// What the key is called where its limits are kept, among providers: none has such an id.
+    pub owner: String,
+    /// Tokens the request is expected to use.
+    pub tokens: Tokens,
+}
+
+/// What a client key is called among providers.
+pub(super) fn owner(client: &Client) -> String {
+    format!("{CLIENT}{}", client.label)
+}
 
 impl State {
     /// Counts a request in all buckets of its client key, or in none; `None` where nothing of the
@@ -15,27 +31,54 @@ impl State {
         plan: &Plan,
         now: UnixMs,
     ) -> Result<Option<Reservation>, Refused> {
-        let Some((client, place)) = table.client(plan.client) else { return Ok(None) };
-        if client.buckets.is_empty() || plan.candidates.is_empty() {
-            return Ok(None);
-        }
-        let tokens = self.budgeted(table, plan);
-        let place = (Place { provider: place.slot, epoch: place.epoch, ..Place::default() }, place);
-        let ((place, buckets), caps) = ((place.0, &place.1.buckets), &client.buckets);
-        let Some(account) = self.provider_mut(place) else { return Ok(None) };
-        let full = caps.iter().zip(buckets).filter_map(|(cap, slot)| {
+        let Some(admission) = self.admission(table, plan) else { return Ok(None) };
+        self.hold_client(table, plan.client, admission.tokens, now).transpose()
+    }
+
+    /// What has to be counted for a request; `None` where nothing of its key is capped or nobody
+    /// would be called.
+    pub fn admission(&self, table: &Table, plan: &Plan) -> Option<Admission> {
+        let (client, _) = table.client(plan.client)?;
+        let is_counted = !client.buckets.is_empty() && !plan.candidates.is_empty();
+        is_counted.then(|| Admission { owner: owner(client), tokens: self.budgeted(table, plan) })
+    }
+
+    /// Counts a request in a state of one client key, [`Catalog::only`]'s.
+    ///
+    /// [`Catalog::only`]: crate::catalog::Catalog::only
+    pub fn admit_alone(
+        &mut self,
+        table: &Table,
+        tokens: Tokens,
+        now: UnixMs,
+    ) -> Result<Reservation, Refused> {
+        self.hold_client(table, Some(0), tokens, now).unwrap_or(Err(Refused::Unplanned))
+    }
+
+    /// `None` if the key's position was given away since.
+    fn hold_client(
+        &mut self,
+        table: &Table,
+        client: Option<usize>,
+        tokens: Tokens,
+        now: UnixMs,
+    ) -> Option<Result<Reservation, Refused>> {
+        let (client, at) = table.client(client)?;
+        let place = Place { provider: at.slot, epoch: at.epoch, ..Place::default() };
+        let account = self.provider_mut(place)?;
+        let full = client.buckets.iter().zip(&at.buckets).filter_map(|(cap, slot)| {
             let level = account.level(cap, *slot, 0, tokens, now);
             (!level.fits).then_some((level.resets_at, cap))
         });
         if let Some((resets_at, cap)) = full.max_by_key(|(resets_at, _)| *resets_at) {
-            return Err(Refused::Exhausted { bucket: cap.id.clone(), resets_at });
+            return Some(Err(Refused::Exhausted { bucket: cap.id.clone(), resets_at }));
         }
         let mut reservation = Reservation { place, tokens, started: now, ..Reservation::default() };
-        for (cap, slot) in caps.iter().zip(buckets) {
+        for (cap, slot) in client.buckets.iter().zip(&at.buckets) {
             account.hold(cap, *slot, 0, &mut reservation, now);
         }
         self.revision += 1;
-        Ok(Some(reservation))
+        Some(Ok(reservation))
     }
 
     /// What the first candidate of `plan` is expected to use.
@@ -48,7 +91,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Bucket, Catalog, Client, Price, Strategy};
+    use crate::catalog::{Bucket, Catalog, Price, Strategy};
     use crate::plan::SkipReason;
     use crate::state::{Effect, Settlement};
     use crate::testing::{World, bucket, catalog};

@@ -10,6 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::admit;
 use super::saved::{Saved, SavedProvider, SavedSession};
 use super::{CredentialState, ProviderState, Refused, Reservation, State, Table};
 use crate::affinity::PinKey;
@@ -89,13 +90,17 @@ impl Plan {
 }
 
 impl Catalog {
-    /// The same policy for one provider alone, without the aliases that name it.
+    /// The same policy for one provider alone, without the aliases that name it, or for one client
+    /// key, by what it is called among providers.
     pub fn only(&self, id: &str) -> Option<Self> {
+        let routing = self.routing.clone();
+        if let Some(client) = self.clients.iter().find(|client| admit::owner(client) == id) {
+            return Some(Self { clients: vec![client.clone()], routing, ..Self::default() });
+        }
         let mut provider = self.providers.iter().find(|provider| provider.id == id)?.clone();
         for model in &mut provider.models {
             model.fallback_models.clear();
         }
-        let routing = self.routing.clone();
         Some(Self { providers: vec![provider], routing, ..Self::default() })
     }
 }

@@ -10,7 +10,7 @@
 //! The store's counters are the truth. The local ones follow them, so planning sees what the
 //! others use, and they go on by themselves while the store is away.
 
-use super::table::CLIENT;
+use super::admit::{self, Admission};
 use super::{Held, State, Table};
 use crate::bucket::{Counter, Tokens};
 use crate::catalog::Bucket;
@@ -105,10 +105,9 @@ impl State {
 
     /// What a request must claim of its client key. Empty where nothing of the key is capped.
     pub fn admission_claims(&self, table: &Table, plan: &Plan, now: UnixMs) -> Vec<Claim> {
-        let client = table.client(plan.client).filter(|_| !plan.candidates.is_empty());
-        let Some((client, _)) = client else { return Vec::new() };
-        let (name, tokens) = (format!("{CLIENT}{}", client.label), self.budgeted(table, plan));
-        client.buckets.iter().map(|it| Claim::new(&name, it, None, tokens, now)).collect()
+        let client = table.client(plan.client).zip(self.admission(table, plan));
+        let Some(((client, _), Admission { owner, tokens })) = client else { return Vec::new() };
+        client.buckets.iter().map(|it| Claim::new(&owner, it, None, tokens, now)).collect()
     }
 
     /// Every counter of the catalog, to be followed in a store.
@@ -127,7 +126,7 @@ impl State {
             }
         }
         for client in &table.catalog().clients {
-            let name = format!("{CLIENT}{}", client.label);
+            let name = admit::owner(client);
             all.extend(client.buckets.iter().map(|it| Claim::new(&name, it, None, none, now)));
         }
         all

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::admit::owner;
 use super::{BucketState, CredentialState, ModelState, ProviderState, Rotation, State};
 use crate::catalog::{Alias, BucketModels, Catalog, Client, ModelRef, Provider, Target, TargetRef};
 use crate::time::UnixMs;
@@ -157,7 +158,7 @@ impl State {
 
 /// A client key as the state keeps it: a provider with buckets and nothing else.
 fn account(client: &Client) -> Provider {
-    let id = format!("{CLIENT}{}", client.label);
+    let id = owner(client);
     Provider { id, buckets: client.buckets.clone(), ..Provider::default() }
 }
 

@@ -6,6 +6,7 @@ use http::StatusCode;
 use router_core::bucket::Tokens;
 use router_core::exchange::{Exchange, Outcome, Refusal, Step};
 use router_core::failure::Failure;
+use router_core::plan::Plan;
 use router_core::state::{Effect, Refused, Settlement};
 use router_wire::canonical::Loss;
 use router_wire::{Dialect, Usage};
@@ -42,6 +43,8 @@ pub(crate) struct Settling<H: Host> {
     used: Option<Tokens>,
     /// What the upstream being called is known not to take.
     unfit: Vec<String>,
+    /// Whether it may be planned once more: it is admitted, and the first plan may have been old.
+    has_second_plan: bool,
     started: H::Instant,
     first_output: Option<Duration>,
     sent: H::Instant,
@@ -65,6 +68,7 @@ impl<H: Host> Settling<H> {
             answered_once: false,
             used: None,
             unfit: Vec::new(),
+            has_second_plan: false,
             started: job.started,
             first_output: None,
             sent: job.started,
@@ -96,10 +100,11 @@ impl<H: Host> Settling<H> {
 
     /// Counts the request in the limits of its client key, called `label`, and waits a moment for
     /// room in them. Returns what to do then.
-    pub(crate) async fn admit(&mut self, client: Option<usize>, label: &str) -> Step {
+    pub(crate) async fn admit(&mut self, label: &str) -> Step {
         loop {
-            let refused = match self.host.admit(self.exchange.plan(), client).await {
+            let refused = match self.host.admit(self.exchange.plan()).await {
                 Ok(admission) => {
+                    self.has_second_plan = H::VIEW_MAY_BE_OLD;
                     self.admission = admission;
                     return self.step();
                 }
@@ -110,6 +115,20 @@ impl<H: Host> Settling<H> {
                 refused => return refused,
             }
         }
+    }
+
+    /// Whether the request is planned again: all that was planned with an old view was refused
+    /// before any call, and by that the host knows better now.
+    pub(crate) fn may_replan(&self) -> bool {
+        let (plan, attempts) = (self.exchange.plan(), self.exchange.attempts());
+        self.has_second_plan && attempts.is_empty() && !plan.candidates.is_empty()
+    }
+
+    /// Begins anew with another plan; what to do then.
+    pub(crate) fn replan(&mut self, plan: Plan, job: &Job<H>) -> Step {
+        self.has_second_plan = false;
+        self.exchange = super::exchange(job, plan);
+        self.step()
     }
 
     /// What the upstream being called is known not to take.
@@ -129,7 +148,8 @@ impl<H: Host> Settling<H> {
         let plan = self.exchange.plan();
         let refused = match self.host.reserve(plan, index).await {
             Ok(reservation) => {
-                self.unfit = self.host.unfit(&reservation);
+                let model = plan.candidates.get(index).map(|candidate| candidate.model);
+                self.unfit = model.map(|model| self.host.unfit(model)).unwrap_or_default();
                 self.reservation = Some(reservation);
                 self.sent = H::instant();
                 self.answered = false;
@@ -156,10 +176,10 @@ impl<H: Host> Settling<H> {
             elapsed_ms = millis(H::instant() - self.sent),
             "attempt failed"
         );
-        if let Some((parameter, reservation)) =
-            failure.parameter.as_deref().zip(self.reservation.as_ref())
+        if let Some((parameter, called)) =
+            failure.parameter.as_deref().zip(self.exchange.candidate())
         {
-            self.host.learn_unfit(reservation, parameter);
+            self.host.learn_unfit(called.model, parameter);
         }
         let (settlement, step) = self.exchange.on_failure(failure, H::now());
         self.settle(&settlement);

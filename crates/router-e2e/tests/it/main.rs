@@ -14,7 +14,6 @@ mod kept;
 mod learned;
 mod limits;
 mod outbound;
-mod outcomes;
 mod parity;
 mod passthrough;
 mod processes;

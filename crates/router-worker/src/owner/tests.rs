@@ -1,5 +1,7 @@
 use router_core::bucket::Tokens;
-use router_core::catalog::{Bucket, BucketModels, Credential, Model, Provider, Window, WindowUnit};
+use router_core::catalog::{
+    Bucket, BucketModels, Client, Credential, Model, Provider, Window, WindowUnit,
+};
 use router_core::state::{Call, Refused};
 use router_wire::Dialect;
 
@@ -110,4 +112,24 @@ fn a_provider_that_config_does_not_have_has_no_owner() {
     let mut owner = owner(&catalog);
     assert!(!owner.install(&Catalog::default(), NOW));
     assert!(owner.install(&catalog, NOW));
+}
+
+#[test]
+fn a_client_key_has_an_owner_that_counts_its_requests() {
+    let client = |buckets| Client { label: "team".to_owned(), models: Vec::new(), buckets };
+    let clients = vec![client(vec![bucket(None, Some(2))])];
+    let catalog = Catalog { clients, ..catalog(None, None) };
+    let mut owner = Owner::new(&catalog, "client:team", None, Vec::new(), NOW).unwrap();
+    let admit = |owner: &mut Owner| owner.ask(Ask::Admit(Tokens::default()), NOW).0.reserved;
+    let first = admit(&mut owner).unwrap().unwrap();
+    let second = admit(&mut owner).unwrap().unwrap();
+    owner.ask(settled(first, true), NOW);
+    let (_, kept) = owner.ask(settled(second, false), NOW);
+    let part = kept.part.map(|part| serde_json::to_string(&part).unwrap()).unwrap();
+    let kept = serde_json::from_str(&part).unwrap();
+    let mut again = Owner::new(&catalog, "client:team", Some(kept), Vec::new(), NOW).unwrap();
+    assert!(admit(&mut again).unwrap().is_ok(), "the second was given back");
+    let refused = admit(&mut again).unwrap().unwrap_err();
+    assert!(matches!(refused, Refused::Exhausted { bucket, .. } if bucket == "b"));
+    assert!(Owner::new(&catalog, "client:gone", None, Vec::new(), NOW).is_none());
 }
