@@ -4,7 +4,11 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+#[path = "build/files.rs"]
+mod files;
+
 fn main() -> io::Result<()> {
+    println!("cargo::rerun-if-changed=build");
     println!("cargo::rerun-if-env-changed=LLM_ROUTER_WORKER_DIR");
     if env::var_os("CARGO_FEATURE_EMBED_WORKER").is_none() {
         return Ok(());
@@ -13,16 +17,8 @@ fn main() -> io::Result<()> {
     let folder = env::var_os("LLM_ROUTER_WORKER_DIR").map(PathBuf::from);
     let folder = here.join(folder.unwrap_or_else(|| Path::new("../../target/worker").to_owned()));
     println!("cargo::rerun-if-changed={}", folder.display());
-    let mut files = Vec::new();
-    for entry in fs::read_dir(&folder).map_err(|error| missing(&folder, &error))? {
-        let entry = entry?;
-        if entry.file_type()?.is_file() {
-            files.push((entry.file_name().to_string_lossy().into_owned(), entry.path()));
-        }
-    }
-    files.sort();
     let mut list = "&[\n".to_owned();
-    for (name, path) in files {
+    for (name, path) in files::files(&folder).map_err(|error| missing(&folder, &error))? {
         let path = path.canonicalize()?;
         let path = path.display().to_string();
         let _ = writeln!(list, "({name:?}, include_bytes!({path:?}).as_slice()),");

@@ -38,7 +38,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "router-wire",
         ],
     ),
-    ("router-deploy", &["router-client", "router-config"]),
+    ("router-deploy", &["router-client", "router-config", "router-operator"]),
     ("router-drive", &["router-config", "router-core", "router-wire"]),
     ("router-worker", &["router-config", "router-core", "router-drive", "router-wire"]),
     ("router-demo", &[]),

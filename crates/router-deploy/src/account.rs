@@ -1,8 +1,9 @@
 //! Whose token it is, and which account and zone are meant.
 
+use router_operator::{Failure, Kind};
 use serde_json::Value;
 
-use crate::{Api, Kind, Problem};
+use crate::Api;
 
 /// An account the token may use.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -24,7 +25,7 @@ pub struct Zone {
 
 impl Api {
     /// Checks that the token is valid and active. An account's own token is checked in `account`.
-    pub async fn verify_token(&self, account: Option<&str>) -> Result<(), Problem> {
+    pub async fn verify_token(&self, account: Option<&str>) -> Result<(), Failure> {
         let mut answer = self.get("/user/tokens/verify").await;
         if answer.is_err()
             && let Some(account) = account
@@ -34,31 +35,31 @@ impl Api {
                 answer = Ok(owned);
             }
         }
-        let answer = answer.map_err(|problem| {
-            if problem.kind == Kind::Unreachable {
-                problem
+        let answer = answer.map_err(|failure| {
+            if failure.kind == Kind::Unreachable {
+                failure
             } else {
-                let message = format!("Cloudflare does not accept the API token: {problem}");
-                Problem { kind: Kind::Input, message, ..problem }
+                let message = format!("Cloudflare does not accept the API token: {failure}");
+                Failure { kind: Kind::Input, message, ..failure }
             }
         })?;
         match answer.get("status").and_then(Value::as_str) {
             Some("active") => Ok(()),
             status => {
                 let status = status.unwrap_or("unknown");
-                Err(Problem::input(format!("the API token is not active but {status}"))
+                Err(Failure::input(format!("the API token is not active but {status}"))
                     .hint("make a new one at https://dash.cloudflare.com/profile/api-tokens"))
             }
         }
     }
 
     /// Every account the token's owner is a member of.
-    pub async fn accounts(&self) -> Result<Vec<Account>, Problem> {
+    pub async fn accounts(&self) -> Result<Vec<Account>, Failure> {
         let entries = match self.list("/memberships").await {
             Ok(entries) => entries,
             // Tokens without read access to memberships may still list accounts.
-            Err(problem) if problem.kind == Kind::Input => self.list("/accounts").await?,
-            Err(problem) => return Err(problem),
+            Err(failure) if failure.kind == Kind::Input => self.list("/accounts").await?,
+            Err(failure) => return Err(failure),
         };
         let mut accounts: Vec<Account> = Vec::new();
         for entry in &entries {
@@ -71,7 +72,7 @@ impl Api {
     }
 
     /// Every zone of an account the token may read.
-    pub async fn zones(&self, account: &str) -> Result<Vec<Zone>, Problem> {
+    pub async fn zones(&self, account: &str) -> Result<Vec<Zone>, Failure> {
         let entries =
             self.list(&format!("/zones?account.id={}", crate::api::segment(account))).await?;
         Ok(entries.iter().filter_map(zone).collect())
@@ -90,29 +91,29 @@ fn zone(value: &Value) -> Option<Zone> {
 }
 
 /// The account that was named, or the only one there is.
-pub fn choose_account(accounts: &[Account], wanted: Option<&str>) -> Result<Account, Problem> {
+pub fn choose_account(accounts: &[Account], wanted: Option<&str>) -> Result<Account, Failure> {
     let listed = || {
         let lines = accounts.iter().map(|each| format!("{} ({})", each.id, each.name));
         lines.collect::<Vec<_>>().join(", ")
     };
     match (wanted, accounts) {
-        (_, []) => Err(Problem::input("the API token belongs to no account")
+        (_, []) => Err(Failure::input("the API token belongs to no account")
             .hint("it needs read access to memberships")),
         (Some(wanted), _) => {
             let wanted = wanted.trim();
             accounts.iter().find(|each| each.id == wanted).cloned().ok_or_else(|| {
-                Problem::input(format!("the API token has no access to account {wanted}"))
+                Failure::input(format!("the API token has no access to account {wanted}"))
                     .hint(format!("it has access to {}", listed()))
             })
         }
         (None, [only]) => Ok(only.clone()),
-        (None, _) => Err(Problem::input("the API token has access to several accounts")
+        (None, _) => Err(Failure::input("the API token has access to several accounts")
             .hint(format!("say which with --account-id: {}", listed()))),
     }
 }
 
 /// The zone a host belongs to: the one that was named, or the longest that its name ends with.
-pub fn find_zone(zones: &[Zone], host: &str, wanted: Option<&str>) -> Result<Zone, Problem> {
+pub fn find_zone(zones: &[Zone], host: &str, wanted: Option<&str>) -> Result<Zone, Failure> {
     let covers = |zone: &str| {
         let host = host.trim_start_matches("*.");
         host == zone || host.strip_suffix(zone).is_some_and(|rest| rest.ends_with('.'))
@@ -121,7 +122,7 @@ pub fn find_zone(zones: &[Zone], host: &str, wanted: Option<&str>) -> Result<Zon
     if let Some(wanted) = &wanted
         && !covers(wanted)
     {
-        return Err(Problem::input(format!("`{host}` is not in the zone `{wanted}`"))
+        return Err(Failure::input(format!("`{host}` is not in the zone `{wanted}`"))
             .hint("the host of a route ends with the name of its zone"));
     }
     let fits =
@@ -133,7 +134,7 @@ pub fn find_zone(zones: &[Zone], host: &str, wanted: Option<&str>) -> Result<Zon
         );
         let names: Vec<_> = zones.iter().take(20).map(|zone| zone.name.as_str()).collect();
         let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        Problem::input(what).hint(format!(
+        Failure::input(what).hint(format!(
             "zones the token may read: {names}; add the domain to Cloudflare, or give the token \
              access to it"
         ))

@@ -8,9 +8,8 @@ use bytes::Bytes;
 use http::{Method, Request, Response, header};
 use router_client::{Client, FetchError, Limits, OutboundBody};
 use router_config::Secret;
+use router_operator::{Failure, Kind};
 use serde_json::Value;
-
-use crate::{Kind, Problem};
 
 mod explain;
 
@@ -58,14 +57,14 @@ impl Api {
     /// Talks to `base`, or to Cloudflare, with `token`.
     ///
     /// A base without TLS is refused unless it is on this machine: the token would be readable.
-    pub fn new(client: Client, base: Option<&str>, token: Secret) -> Result<Self, Problem> {
+    pub fn new(client: Client, base: Option<&str>, token: Secret) -> Result<Self, Failure> {
         let base = base.unwrap_or(API_URL).trim_end_matches('/');
         let uri: http::Uri =
-            base.parse().map_err(|_| Problem::input(format!("`{base}` is not an address")))?;
+            base.parse().map_err(|_| Failure::input(format!("`{base}` is not an address")))?;
         let host = uri.host().unwrap_or_default();
         let local = matches!(host, "127.0.0.1" | "localhost" | "[::1]");
         if uri.scheme_str() != Some("https") && !(uri.scheme_str() == Some("http") && local) {
-            return Err(Problem::input("the address of the API must begin with https://"));
+            return Err(Failure::input("the address of the API must begin with https://"));
         }
         Ok(Self { client, base: base.to_owned(), token })
     }
@@ -76,25 +75,25 @@ impl Api {
         method: Method,
         path: &str,
         body: Option<Body>,
-    ) -> Result<Value, Problem> {
+    ) -> Result<Value, Failure> {
         self.envelope(method, path, body).await.map(take_result)
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Result<Value, Problem> {
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, Failure> {
         self.call(Method::GET, path, None).await
     }
 
     /// The result, or `None` where the API says there is no such thing.
-    pub(crate) async fn find(&self, path: &str) -> Result<Option<Value>, Problem> {
+    pub(crate) async fn find(&self, path: &str) -> Result<Option<Value>, Failure> {
         match self.get(path).await {
             Ok(value) => Ok(Some(value)),
-            Err(problem) if explain::is_missing(&problem) => Ok(None),
-            Err(problem) => Err(problem),
+            Err(failure) if explain::is_missing(&failure) => Ok(None),
+            Err(failure) => Err(failure),
         }
     }
 
     /// Every entry of a list, page by page.
-    pub(crate) async fn list(&self, path: &str) -> Result<Vec<Value>, Problem> {
+    pub(crate) async fn list(&self, path: &str) -> Result<Vec<Value>, Failure> {
         let mut all = Vec::new();
         let joint = if path.contains('?') { '&' } else { '?' };
         for page in 1..=PAGES_MAX {
@@ -117,7 +116,7 @@ impl Api {
         method: Method,
         path: &str,
         body: Option<Body>,
-    ) -> Result<Value, Problem> {
+    ) -> Result<Value, Failure> {
         let repeatable = method != Method::POST;
         let mut delay = RETRY_DELAY;
         let mut attempt = 1;
@@ -136,7 +135,7 @@ impl Api {
                 continue;
             }
             let answer = answer.map_err(|error| {
-                Problem::new(Kind::Unreachable, format!("{} does not answer: {error}", self.host()))
+                Failure::new(Kind::Unreachable, format!("{} does not answer: {error}", self.host()))
                     .hint("check the network and HTTPS_PROXY, then run the same command again")
             })?;
             return explain::read(&method, path, &answer);

@@ -1,11 +1,12 @@
 //! Makes the calls of a plan, in its order.
 
+use router_operator::Failure;
 use serde_json::Value;
 
+use crate::Api;
 use crate::api::Body;
 use crate::plan::{Action, NAMESPACE, Plan, Step};
 use crate::survey::text;
-use crate::{Api, Problem};
 
 /// What came of a plan.
 #[derive(Clone, Debug, Default)]
@@ -26,14 +27,14 @@ pub async fn apply(
     api: &Api,
     plan: &Plan,
     progress: &mut (dyn FnMut(&Step) + Send),
-) -> Result<Applied, Problem> {
+) -> Result<Applied, Failure> {
     let mut applied = Applied { url: plan.url.clone(), ..Applied::default() };
     let mut namespace = String::new();
     let mut is_up = false;
     for step in &plan.steps {
         progress(step);
         let result = make(api, plan, step, &namespace).await;
-        let result = result.map_err(|problem| stopped(plan, step, &applied, is_up, problem))?;
+        let result = result.map_err(|failure| stopped(plan, step, &applied, is_up, failure))?;
         match &step.action {
             Action::Namespace(_) => namespace = text(&result, "id").unwrap_or_default(),
             Action::Upload => {
@@ -60,7 +61,7 @@ fn hyphenated(id: &str) -> String {
     out
 }
 
-async fn make(api: &Api, plan: &Plan, step: &Step, namespace: &str) -> Result<Value, Problem> {
+async fn make(api: &Api, plan: &Plan, step: &Step, namespace: &str) -> Result<Value, Failure> {
     let path = step.path.replace(NAMESPACE, namespace);
     let body = match &step.action {
         Action::Json(value) | Action::Namespace(value) => Body::json(value),
@@ -75,16 +76,16 @@ async fn make(api: &Api, plan: &Plan, step: &Step, namespace: &str) -> Result<Va
     api.call(step.method.clone(), &path, Some(body)).await
 }
 
-fn stopped(plan: &Plan, step: &Step, done: &Applied, is_up: bool, problem: Problem) -> Problem {
+fn stopped(plan: &Plan, step: &Step, done: &Applied, is_up: bool, failure: Failure) -> Failure {
     let (at, of) = (done.steps + 1, plan.steps.len());
     let state = if is_up {
         "the new Worker is up, but not everything around it is set"
     } else {
         "the Worker is as it was before"
     };
-    let message = format!("step {at} of {of} ({}): {problem}; {state}", step.what);
+    let message = format!("step {at} of {of} ({}): {failure}; {state}", step.what);
     let again = "the same command continues where this one stopped";
     let hint =
-        problem.hint.as_ref().map_or_else(|| again.to_owned(), |hint| format!("{hint}; {again}"));
-    Problem { message, hint: Some(hint), ..problem }
+        failure.hint.as_ref().map_or_else(|| again.to_owned(), |hint| format!("{hint}; {again}"));
+    Failure { message, hint: Some(hint), ..failure }
 }

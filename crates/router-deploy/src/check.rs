@@ -7,10 +7,11 @@ use bytes::Bytes;
 use http::{Request, Response, header};
 use router_client::{Client, Limits, OutboundBody};
 use router_config::Secret;
+use router_operator::Failure;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::{Problem, random};
+use crate::random;
 
 /// What one question may take.
 const LIMITS: Limits = Limits {
@@ -117,7 +118,7 @@ pub async fn check_keys(
     client: &Client,
     request: &CheckRequest,
     old: Option<&Secret>,
-) -> Result<KeyCheck, Problem> {
+) -> Result<KeyCheck, Failure> {
     let made_up = Secret::new(random::text(MADE_UP_CHARS)?);
     let old = old.unwrap_or(&made_up);
     let asker = Asker { client, request };

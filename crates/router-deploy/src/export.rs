@@ -5,11 +5,12 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use router_operator::Failure;
 use serde_json::{Map, Value};
 
+use crate::Target;
 use crate::payload::{self, Rendered, Store};
 use crate::plan::{KeySource, Request};
-use crate::{Problem, Target};
 
 /// Files that were written.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -22,9 +23,9 @@ pub struct Exported {
 
 /// Writes the Worker's secrets as one JSON object of names and values, readable by its owner
 /// alone: what `wrangler secret bulk` and `wrangler deploy --secrets-file` take.
-pub fn export_payload(request: &Request, file: &Path) -> Result<Exported, Problem> {
+pub fn export_payload(request: &Request, file: &Path) -> Result<Exported, Failure> {
     if request.payload.store == Store::Kv {
-        return Err(Problem::input("Wrangler's files have the config in secrets, not in KV")
+        return Err(Failure::input("Wrangler's files have the config in secrets, not in KV")
             .hint("leave --config-store out"));
     }
     let text = secrets_text(request)?;
@@ -38,11 +39,11 @@ pub fn export_project(
     request: &Request,
     folder: &Path,
     replace: bool,
-) -> Result<Exported, Problem> {
+) -> Result<Exported, Failure> {
     let module = &request.module;
     let toml = folder.join("wrangler.toml");
     if toml.exists() && !replace {
-        return Err(Problem::input(format!("{} exists", toml.display()))
+        return Err(Failure::input(format!("{} exists", toml.display()))
             .hint("name another folder with --out, or add --yes to replace it"));
     }
     let code = folder.join("worker");
@@ -69,7 +70,7 @@ pub fn export_project(
     Ok(exported)
 }
 
-fn secrets_text(request: &Request) -> Result<String, Problem> {
+fn secrets_text(request: &Request) -> Result<String, Failure> {
     let with_key = matches!(request.key, KeySource::Config);
     let Rendered { secrets, .. } = request.payload.render(with_key)?;
     let mut out = Map::new();
@@ -78,7 +79,7 @@ fn secrets_text(request: &Request) -> Result<String, Problem> {
     }
     out.extend(secrets.iter().map(|(name, secret)| (name.clone(), secret.expose().into())));
     let text = serde_json::to_string_pretty(&Value::Object(out));
-    text.map(|text| text + "\n").map_err(|error| Problem::failed(error.to_string()))
+    text.map(|text| text + "\n").map_err(|error| Failure::failed(error.to_string()))
 }
 
 /// A project that `wrangler deploy --secrets-file secrets.json` deploys as this program would.
@@ -141,13 +142,13 @@ fn routes(target: &Target, out: &mut String) {
     out.push_str("]\n");
 }
 
-fn make_folder(folder: &Path) -> Result<(), Problem> {
+fn make_folder(folder: &Path) -> Result<(), Failure> {
     fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))
 }
 
 /// Writes a file that only its owner can read, from its first byte on: a new file takes the place
 /// of one that others may have open.
-pub fn write_private(file: &Path, content: &[u8]) -> Result<(), Problem> {
+pub fn write_private(file: &Path, content: &[u8]) -> Result<(), Failure> {
     let mut name = file.file_name().unwrap_or_default().to_os_string();
     name.push(".new");
     let fresh = file.with_file_name(name);
@@ -165,6 +166,6 @@ pub fn write_private(file: &Path, content: &[u8]) -> Result<(), Problem> {
     write().map_err(|error| unwritable(file, &error))
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> Problem {
-    Problem::failed(format!("cannot write {}: {error}", path.display()))
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::failed(format!("cannot write {}: {error}", path.display()))
 }

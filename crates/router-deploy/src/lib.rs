@@ -19,7 +19,6 @@ mod account;
 mod api;
 mod apply;
 mod check;
-mod error;
 mod export;
 mod limits;
 mod manage;
@@ -38,7 +37,6 @@ pub use account::{Account, Zone, choose_account, find_zone};
 pub use api::{API_URL, Api};
 pub use apply::{Applied, apply};
 pub use check::{Check, CheckRequest, KeyCheck, Outcome, check, check_keys};
-pub use error::{Kind, Problem};
 pub use export::{Exported, export_payload, export_project, write_private};
 pub use limits::{Limit, over_limits};
 pub use manage::{

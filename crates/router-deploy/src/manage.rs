@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
 use router_config::Secret;
+use router_operator::{Failure, Kind};
 use serde_json::{Value, json};
 
 use crate::api::{Body, segment};
 use crate::survey::{self, Existing, text};
-use crate::{Account, Api, Marker, Module, Payload, Problem, payload};
+use crate::{Account, Api, Marker, Module, Payload, payload};
 
 /// A Worker as it is.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +22,8 @@ pub struct Status {
     pub previews: bool,
     /// Addresses that lead to it.
     pub urls: Vec<String>,
+    /// Those of them that the last deploy did not ask for, in words.
+    pub left_over: Vec<String>,
     /// Deployments, the newest first.
     pub deployments: Vec<Deployment>,
 }
@@ -59,7 +62,7 @@ pub struct Removal {
 }
 
 /// How the Worker is.
-pub async fn status(api: &Api, account: &Account, name: &str) -> Result<Status, Problem> {
+pub async fn status(api: &Api, account: &Account, name: &str) -> Result<Status, Failure> {
     let id = segment(&account.id);
     let Some(existing) = survey::existing(api, &id, name).await? else {
         return Ok(Status::default());
@@ -69,19 +72,22 @@ pub async fn status(api: &Api, account: &Account, name: &str) -> Result<Status, 
     let is_on = |name: &str| switch.get(name).and_then(Value::as_bool) == Some(true);
     let (workers_dev, previews) = (is_on("enabled"), is_on("previews_enabled"));
     let mut urls = Vec::new();
-    for domain in domains(api, &id, name).await? {
-        urls.extend(text(&domain, "hostname").map(|host| format!("https://{host}")));
-    }
-    for (_, pattern) in existing.marker.iter().flat_map(|marker| &marker.routes) {
-        let path = pattern.trim_end_matches('*').trim_end_matches('/');
+    let mut left_over = Vec::new();
+    let marker = existing.marker.as_ref();
+    for way in ways(api, account, name, marker).await? {
+        let path = way.pattern.trim_end_matches('*').trim_end_matches('/');
         urls.push(format!("https://{path}"));
+        if marker.is_some_and(|marker| !way.is_known(marker)) {
+            left_over.push(way.what());
+        }
     }
     if workers_dev {
         let subdomain = survey::subdomain(api, &id).await?;
         urls.push(format!("https://{name}.{subdomain}.workers.dev"));
     }
     let deployments = deployments(api, account, name).await?;
-    Ok(Status { existing: Some(existing), workers_dev, previews, urls, deployments })
+    let existing = Some(existing);
+    Ok(Status { existing, workers_dev, previews, urls, left_over, deployments })
 }
 
 /// The deployments of a Worker, the newest first.
@@ -89,7 +95,7 @@ pub async fn deployments(
     api: &Api,
     account: &Account,
     name: &str,
-) -> Result<Vec<Deployment>, Problem> {
+) -> Result<Vec<Deployment>, Failure> {
     let id = segment(&account.id);
     let path = format!("/accounts/{id}/workers/scripts/{}/deployments", segment(name));
     let found = api.get(&path).await?;
@@ -149,7 +155,7 @@ pub async fn rollback(
     name: &str,
     version: &str,
     force: bool,
-) -> Result<(), Problem> {
+) -> Result<(), Failure> {
     let id = segment(&account.id);
     let query = if force { "?force=true" } else { "" };
     let path = format!("/accounts/{id}/workers/scripts/{}/deployments{query}", segment(name));
@@ -166,31 +172,11 @@ pub async fn plan_delete(
     api: &Api,
     account: &Account,
     name: &str,
-) -> Result<Vec<Removal>, Problem> {
+) -> Result<Vec<Removal>, Failure> {
     let id = segment(&account.id);
-    let mut removals = Vec::new();
-    for zone in api.zones(&account.id).await? {
-        let base = format!("/zones/{}/workers/routes", segment(&zone.id));
-        let routes = api.get(&base).await?;
-        for route in routes.as_array().into_iter().flatten() {
-            if text(route, "script").as_deref() != Some(name) {
-                continue;
-            }
-            let (Some(route_id), Some(pattern)) = (text(route, "id"), text(route, "pattern"))
-            else {
-                continue;
-            };
-            let path = format!("{base}/{}", segment(&route_id));
-            removals.push(Removal { what: format!("route {pattern}"), path });
-        }
-    }
-    for domain in domains(api, &id, name).await? {
-        let (Some(domain_id), Some(host)) = (text(&domain, "id"), text(&domain, "hostname")) else {
-            continue;
-        };
-        let path = format!("/accounts/{id}/workers/domains/{}", segment(&domain_id));
-        removals.push(Removal { what: format!("domain {host}"), path });
-    }
+    let ways = ways(api, account, name, None).await?.into_iter();
+    let mut removals: Vec<Removal> =
+        ways.map(|way| Removal { what: way.what(), path: way.path }).collect();
     if survey::existing(api, &id, name).await?.is_some() {
         let path = format!("/accounts/{id}/workers/scripts/{}?force=true", segment(name));
         let what = format!("Worker {name}, with its secrets and the counters it keeps");
@@ -208,7 +194,7 @@ pub async fn delete(
     api: &Api,
     removals: &[Removal],
     progress: &mut (dyn FnMut(&Removal) + Send),
-) -> Result<(), Problem> {
+) -> Result<(), Failure> {
     for removal in removals {
         progress(removal);
         api.call(Method::DELETE, &removal.path, None).await?;
@@ -222,16 +208,82 @@ pub async fn put_key(
     account: &Account,
     name: &str,
     key: &Secret,
-) -> Result<(), Problem> {
+) -> Result<(), Failure> {
     let id = segment(&account.id);
     let path = format!("/accounts/{id}/workers/scripts/{}/secrets", segment(name));
     let body = json!({ "name": payload::MASTER_KEY, "text": key.expose(), "type": "secret_text" });
     api.call(Method::PUT, &path, Some(Body::json(&body))).await.map(drop)
 }
 
-async fn domains(api: &Api, account: &str, name: &str) -> Result<Vec<Value>, Problem> {
-    let path = format!("/accounts/{account}/workers/domains?service={}", segment(name));
-    let found = api.get(&path).await?;
-    let all = found.as_array().cloned().unwrap_or_default();
-    Ok(all.into_iter().filter(|each| text(each, "service").as_deref() == Some(name)).collect())
+/// A route or a host that leads to a Worker.
+struct Way {
+    /// Whether it is a host of its own.
+    is_domain: bool,
+    pattern: String,
+    /// Where the API keeps it.
+    path: String,
+}
+
+impl Way {
+    fn what(&self) -> String {
+        let kind = if self.is_domain { "domain" } else { "route" };
+        format!("{kind} {}", self.pattern)
+    }
+
+    /// Whether a deploy asked for it.
+    fn is_known(&self, marker: &Marker) -> bool {
+        if self.is_domain {
+            marker.domains.contains(&self.pattern)
+        } else {
+            marker.routes.iter().any(|(_, pattern)| *pattern == self.pattern)
+        }
+    }
+}
+
+/// Every route and host that leads to a Worker. Where the token may not read zones, its routes are
+/// those `marker` lists.
+async fn ways(
+    api: &Api,
+    account: &Account,
+    name: &str,
+    marker: Option<&Marker>,
+) -> Result<Vec<Way>, Failure> {
+    let mut ways = match (routes(api, account, name).await, marker) {
+        (Ok(routes), _) => routes,
+        (Err(failure), Some(marker)) if failure.kind == Kind::Input => {
+            marker.routes.iter().map(known).collect()
+        }
+        (Err(failure), _) => return Err(failure),
+    };
+    let id = segment(&account.id);
+    let path = format!("/accounts/{id}/workers/domains?service={}", segment(name));
+    for domain in api.get(&path).await?.as_array().into_iter().flatten() {
+        if text(domain, "service").as_deref() == Some(name)
+            && let (Some(domain_id), Some(pattern)) = (text(domain, "id"), text(domain, "hostname"))
+        {
+            let path = format!("/accounts/{id}/workers/domains/{}", segment(&domain_id));
+            ways.push(Way { is_domain: true, pattern, path });
+        }
+    }
+    Ok(ways)
+}
+
+fn known((_, pattern): &(String, String)) -> Way {
+    Way { is_domain: false, pattern: pattern.clone(), path: String::new() }
+}
+
+async fn routes(api: &Api, account: &Account, name: &str) -> Result<Vec<Way>, Failure> {
+    let mut ways = Vec::new();
+    for zone in api.zones(&account.id).await? {
+        let base = format!("/zones/{}/workers/routes", segment(&zone.id));
+        for route in api.get(&base).await?.as_array().into_iter().flatten() {
+            if text(route, "script").as_deref() == Some(name)
+                && let (Some(id), Some(pattern)) = (text(route, "id"), text(route, "pattern"))
+            {
+                let path = format!("{base}/{}", segment(&id));
+                ways.push(Way { is_domain: false, pattern, path });
+            }
+        }
+    }
+    Ok(ways)
 }

@@ -32,6 +32,9 @@ pub struct Marker {
     /// Zones and patterns of its routes.
     #[serde(default)]
     pub routes: Vec<(String, String)>,
+    /// Its hosts of its own.
+    #[serde(default)]
+    pub domains: Vec<String>,
 }
 
 impl Marker {

@@ -7,9 +7,10 @@ use std::path::{Component, Path, PathBuf};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use router_operator::Failure;
 use serde::Deserialize;
 
-use crate::{Problem, marker};
+use crate::marker;
 
 /// Name of the manifest in a module's folder.
 const MANIFEST: &str = "manifest.json";
@@ -85,7 +86,7 @@ pub(crate) struct Migration {
 
 impl Module {
     /// The module inside this program, if it was built with one.
-    pub fn embedded() -> Option<Result<Self, Problem>> {
+    pub fn embedded() -> Option<Result<Self, Failure>> {
         let files = embedded::files()?;
         let read = |name: &str| {
             let file = files.iter().find(|(file, _)| *file == name);
@@ -96,16 +97,16 @@ impl Module {
     }
 
     /// Reads the folder that `cargo x worker` wrote.
-    pub fn read(folder: &Path) -> Result<Self, Problem> {
+    pub fn read(folder: &Path) -> Result<Self, Failure> {
         Self::assemble(&folder.display().to_string(), |name| read_file(folder, name))
     }
 
     fn assemble(
         source: &str,
         read: impl Fn(&str) -> Result<Bytes, String>,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, Failure> {
         let bad = |what: String| {
-            Problem::input(format!("the module ({source}) cannot be used: {what}"))
+            Failure::input(format!("the module ({source}) cannot be used: {what}"))
                 .hint("`cargo x worker` writes one to target/worker")
         };
         let text = read(MANIFEST).map_err(|error| bad(format!("{MANIFEST}: {error}")))?;
@@ -132,12 +133,12 @@ impl Module {
     }
 
     /// Bytes of all parts compressed, which is what plans limit.
-    pub fn compressed_size(&self) -> Result<usize, Problem> {
+    pub fn compressed_size(&self) -> Result<usize, Failure> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         let written = self.parts.iter().try_for_each(|part| encoder.write_all(&part.content));
         let compressed = written.and_then(|()| encoder.finish());
         let fault =
-            |error: io::Error| Problem::failed(format!("cannot compress the module: {error}"));
+            |error: io::Error| Failure::failed(format!("cannot compress the module: {error}"));
         compressed.map(|bytes| bytes.len()).map_err(fault)
     }
 
@@ -178,6 +179,10 @@ mod embedded {
 }
 
 #[cfg(test)]
+#[path = "../build/files.rs"]
+mod files;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -189,7 +194,7 @@ mod tests {
       "migrations": [{ "tag": "v1", "newSqliteClasses": ["State"] }]
     }"#;
 
-    fn read(manifest: &str, files: &[(&str, &str)]) -> Result<Module, Problem> {
+    fn read(manifest: &str, files: &[(&str, &str)]) -> Result<Module, Failure> {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(MANIFEST), manifest).unwrap();
         for (name, content) in files {
@@ -214,5 +219,30 @@ mod tests {
         assert!(read("{", &[]).unwrap_err().message.contains("manifest.json"));
         let outside = JSON.replace("\"index.js\"", "\"../secret\"");
         assert!(read(&outside, &[]).unwrap_err().message.contains("not a file of the folder"));
+    }
+
+    #[test]
+    fn what_is_built_in_has_the_names_of_the_manifest_in_subfolders_too() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("snippets/a-1")).unwrap();
+        for name in ["manifest.json", "index.mjs", "snippets/a-1/inline0.js"] {
+            fs::write(folder.path().join(name), name).unwrap();
+        }
+        let found = files::files(folder.path()).unwrap();
+        let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["index.mjs", "manifest.json", "snippets/a-1/inline0.js"]);
+        for (name, path) in found {
+            assert_eq!(fs::read_to_string(path).unwrap(), name);
+        }
+    }
+
+    /// With the feature alone: the program carries what the folder holds.
+    #[cfg(feature = "embed-worker")]
+    #[test]
+    fn what_is_built_in_is_the_worker_that_was_built() {
+        let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/worker");
+        let (read, carried) = (Module::read(&built).unwrap(), Module::embedded().unwrap().unwrap());
+        assert_eq!(carried.parts, read.parts);
+        assert_eq!(carried.fingerprint(), read.fingerprint());
     }
 }

@@ -1,8 +1,9 @@
 //! `multipart/form-data` (RFC 7578), as script uploads need it.
 
 use bytes::Bytes;
+use router_operator::Failure;
 
-use crate::{Problem, random};
+use crate::random;
 
 /// A form being put together.
 #[derive(Debug)]
@@ -13,7 +14,7 @@ pub(crate) struct Form {
 
 impl Form {
     /// An empty form with a boundary that nothing in it contains: 144 random bits.
-    pub(crate) fn new() -> Result<Self, Problem> {
+    pub(crate) fn new() -> Result<Self, Failure> {
         let boundary = format!("llm-router-{}", random::text(24)?);
         Ok(Self { boundary, body: Vec::new() })
     }

@@ -14,10 +14,11 @@ use std::fmt;
 use std::net::IpAddr;
 
 use router_config::{BaseUrl, Config, Lookup, MapLookup, Secret, Severity};
+use router_operator::{Failure, Kind};
 use serde_json::{Map, Value};
 
 use crate::limits::SECRET_BYTES_MAX;
-use crate::{Kind, Problem, marker};
+use crate::marker;
 
 mod collect;
 
@@ -98,24 +99,24 @@ pub(crate) struct Rendered {
 impl Payload {
     /// Makes the config in `text` ready. References are looked up by `lookup`; variables that
     /// would override the local config are not the Worker's and have no effect.
-    pub fn build(text: &str, lookup: &dyn Lookup, store: Store) -> Result<Self, Problem> {
+    pub fn build(text: &str, lookup: &dyn Lookup, store: Store) -> Result<Self, Failure> {
         let lookup = Own { inner: lookup, text };
         let loaded = router_config::load(text, &lookup);
         let Some(config) = loaded.config else {
             let errors = loaded.diagnostics.iter().filter(|each| each.severity == Severity::Error);
             let what = format!("the config has {} error(s)", errors.count());
             let message = format!("{what}\n{}", router_config::render(&loaded.diagnostics));
-            return Err(Problem::new(Kind::Config, message.trim_end().to_owned()));
+            return Err(Failure::new(Kind::Config, message.trim_end().to_owned()));
         };
         if config.catalog.providers.is_empty() {
             let what = "the config has no enabled provider with a usable URL";
-            return Err(Problem::new(Kind::Config, what).hint("add a provider first"));
+            return Err(Failure::new(Kind::Config, what).hint("add a provider first"));
         }
         let document = router_config::edit::Document::parse(text)
-            .map_err(|error| Problem::new(Kind::Config, error.to_string()))?;
+            .map_err(|error| Failure::new(Kind::Config, error.to_string()))?;
         let root = document.get(&router_config::edit::Path::root());
         let Some(Value::Object(mut document)) = root else {
-            return Err(Problem::new(Kind::Config, "the config is not a JSON object"));
+            return Err(Failure::new(Kind::Config, "the config is not a JSON object"));
         };
         let mut left_out = Vec::new();
         strip(&mut document, &mut left_out);
@@ -134,7 +135,7 @@ impl Payload {
     }
 
     /// Loads the payload as the Worker will.
-    fn rehearse(&self) -> Result<(), Problem> {
+    fn rehearse(&self) -> Result<(), Failure> {
         let Rendered { json, secrets } = self.render(true)?;
         let vars = secrets.iter().map(|(name, secret)| (name.clone(), secret.expose().to_owned()));
         let host = MapLookup { vars: vars.collect(), ..MapLookup::default() };
@@ -144,11 +145,11 @@ impl Payload {
         }
         let what = "the config would not load on the Worker";
         let message = format!("{what}\n{}", router_config::render(&loaded.diagnostics));
-        Err(Problem::new(Kind::Config, message.trim_end().to_owned()))
+        Err(Failure::new(Kind::Config, message.trim_end().to_owned()))
     }
 
     /// The document and its secrets; with the config's own master key or without.
-    pub(crate) fn render(&self, with_key: bool) -> Result<Rendered, Problem> {
+    pub(crate) fn render(&self, with_key: bool) -> Result<Rendered, Failure> {
         let (mut document, mut secrets) = (self.document.clone(), self.secrets.clone());
         if let (true, Some(key)) = (with_key, &self.master_key) {
             let name = format!("{SECRET_PREFIX}MASTER_KEY");
@@ -156,7 +157,7 @@ impl Payload {
             secrets.insert(name, key.clone());
         }
         let json = serde_json::to_string(&document)
-            .map_err(|error| Problem::failed(format!("cannot write the config: {error}")))?;
+            .map_err(|error| Failure::failed(format!("cannot write the config: {error}")))?;
         if self.store == Store::Secrets {
             for (name, chunk) in chunks(&json) {
                 secrets.insert(name, Secret::new(chunk));

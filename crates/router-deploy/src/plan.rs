@@ -6,6 +6,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::Method;
 use router_config::Secret;
+use router_operator::Failure;
 use serde_json::{Value, json};
 
 use crate::api::segment;
@@ -15,7 +16,7 @@ use crate::multipart::Form;
 use crate::payload::{self, Payload, Rendered, Store};
 use crate::survey::{Survey, namespace_title};
 use crate::target::Place;
-use crate::{Marker, Problem, Target, marker};
+use crate::{Marker, Target, marker};
 
 /// Stands for the id of a namespace that an earlier step makes; as long as an id is.
 pub(crate) const NAMESPACE: &str = "{id of the namespace made above}";
@@ -114,7 +115,7 @@ impl fmt::Debug for Upload {
 
 impl Upload {
     /// The form, in which `namespace` stands for [`NAMESPACE`].
-    pub(crate) fn form(&self, namespace: &str) -> Result<(String, Bytes), Problem> {
+    pub(crate) fn form(&self, namespace: &str) -> Result<(String, Bytes), Failure> {
         let mut form = Form::new()?;
         let metadata = self.metadata.to_string().replace(NAMESPACE, namespace);
         form.file("metadata", "application/json", metadata.as_bytes());
@@ -126,7 +127,7 @@ impl Upload {
 }
 
 /// Makes the plan.
-pub fn plan(request: &Request, survey: &Survey) -> Result<Plan, Problem> {
+pub fn plan(request: &Request, survey: &Survey) -> Result<Plan, Failure> {
     let with_key = matches!(request.key, KeySource::Config);
     let mut rendered = request.payload.render(with_key)?;
     if let KeySource::Set(key) = &request.key {
@@ -155,6 +156,7 @@ pub fn plan(request: &Request, survey: &Survey) -> Result<Plan, Problem> {
     for domain in &request.target.domains {
         steps.extend(domain_step(request, survey, domain)?);
     }
+    warnings.extend(left_over(request, survey));
     let url = url(request, survey);
     let name = request.name.clone();
     Ok(Plan { name, steps, warnings, limits, kept, dropped, url, upload })
@@ -193,7 +195,7 @@ fn metadata(
     survey: &Survey,
     rendered: &Rendered,
     kept: &[String],
-) -> Result<Value, Problem> {
+) -> Result<Value, Failure> {
     let manifest = &request.module.manifest;
     let mut bindings = Vec::new();
     for (name, secret) in &rendered.secrets {
@@ -244,7 +246,24 @@ fn marker(request: &Request, survey: &Survey, rendered: &Rendered) -> Marker {
         parts: request.payload.parts(),
         names: rendered.secrets.keys().filter(is_key).cloned().collect(),
         routes: routes.collect(),
+        domains: request.target.domains.iter().map(|domain| domain.pattern.clone()).collect(),
     }
+}
+
+/// Addresses that an earlier deploy set and this one does not: they go on leading to the Worker.
+fn left_over(request: &Request, survey: &Survey) -> Vec<String> {
+    let Some(marker) = survey.existing.as_ref().and_then(|existing| existing.marker.as_ref())
+    else {
+        return Vec::new();
+    };
+    let is_new = |places: &[Place], pattern: &str| places.iter().any(|it| it.pattern == pattern);
+    let routes = marker.routes.iter().map(|(_, pattern)| pattern);
+    let routes = routes.filter(|pattern| !is_new(&request.target.routes, pattern));
+    let domains = marker.domains.iter();
+    let domains = domains.filter(|host| !is_new(&request.target.domains, host));
+    let routes = routes.map(|pattern| format!("route {pattern}"));
+    let all = routes.chain(domains.map(|host| format!("domain {host}")));
+    all.map(|what| format!("{what} of an earlier deploy still leads to the Worker")).collect()
 }
 
 /// The name of the value of KV: a new config has a new name, so that old versions of the Worker
@@ -254,7 +273,7 @@ fn config_key(json: &str) -> String {
 }
 
 /// The migrations that the Worker has not gone through, or nothing.
-fn migrations(request: &Request, survey: &Survey) -> Result<Option<Value>, Problem> {
+fn migrations(request: &Request, survey: &Survey) -> Result<Option<Value>, Failure> {
     let all = &request.module.manifest.migrations;
     let Some(newest) = all.last() else { return Ok(None) };
     let tag = survey.existing.as_ref().and_then(|existing| existing.migration_tag.as_deref());
@@ -263,7 +282,7 @@ fn migrations(request: &Request, survey: &Survey) -> Result<Option<Value>, Probl
         Some(tag) => {
             let at = all.iter().position(|migration| migration.tag == tag);
             at.map(|at| at + 1).ok_or_else(|| {
-                Problem::input(format!(
+                Failure::input(format!(
                     "the Worker `{}` has gone through the Durable Object migration `{tag}`, which \
                      this module does not know",
                     request.name
@@ -313,7 +332,7 @@ fn upload_step(
     rendered: &Rendered,
     upload: &Upload,
     compressed: usize,
-) -> Result<Step, Problem> {
+) -> Result<Step, Failure> {
     let mut details = vec![format!(
         "module {} ({}): {} bytes, {compressed} compressed",
         request.module.fingerprint(),
@@ -376,7 +395,7 @@ fn subdomain_step(request: &Request, survey: &Survey) -> Step {
     }
 }
 
-fn route_step(request: &Request, survey: &Survey, route: &Place) -> Result<Option<Step>, Problem> {
+fn route_step(request: &Request, survey: &Survey, route: &Place) -> Result<Option<Step>, Failure> {
     let pattern = &route.pattern;
     let body = json!({ "pattern": pattern, "script": request.name });
     let base = format!("/zones/{}/workers/routes", survey.zone_id(route.host()));
@@ -396,7 +415,7 @@ fn domain_step(
     request: &Request,
     survey: &Survey,
     domain: &Place,
-) -> Result<Option<Step>, Problem> {
+) -> Result<Option<Step>, Failure> {
     let host = &domain.pattern;
     match survey.taken.get(host) {
         Some((service, _)) if *service == request.name => return Ok(None),
@@ -417,11 +436,11 @@ fn domain_step(
     }))
 }
 
-fn may_take(request: &Request, kind: &str, place: &str, owner: &str) -> Result<(), Problem> {
+fn may_take(request: &Request, kind: &str, place: &str, owner: &str) -> Result<(), Failure> {
     if request.take_routes {
         return Ok(());
     }
-    Err(Problem::input(format!("the {kind} {place} leads to the Worker `{owner}`"))
+    Err(Failure::input(format!("the {kind} {place} leads to the Worker `{owner}`"))
         .hint("--take-routes leads it to this one instead"))
 }
 

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use router_operator::Failure;
 use serde_json::Value;
 
+use crate::payload;
 use crate::target::{Place, Target};
-use crate::{Problem, payload};
 
 /// The name of the Worker where nothing else says one; the older program's.
 pub(crate) const NAME_DEFAULT: &str = "llm-router-route";
@@ -34,7 +35,7 @@ pub struct Project {
 
 impl Project {
     /// Reads the file in `folder`, and in it the section of `env`. No file is no error.
-    pub fn read(folder: &Path, env: Option<&str>) -> Result<Self, Problem> {
+    pub fn read(folder: &Path, env: Option<&str>) -> Result<Self, Failure> {
         let env = env.map(str::trim).filter(|env| !env.is_empty());
         for name in FILES {
             let file = folder.join(name);
@@ -43,7 +44,7 @@ impl Project {
             }
         }
         if !folder.is_dir() {
-            return Err(Problem::input(format!("{} is not a folder", folder.display()))
+            return Err(Failure::input(format!("{} is not a folder", folder.display()))
                 .hint("--project-dir names the folder of wrangler.toml"));
         }
         let name =
@@ -52,9 +53,9 @@ impl Project {
     }
 }
 
-fn document(file: &Path) -> Result<Option<Value>, Problem> {
+fn document(file: &Path) -> Result<Option<Value>, Failure> {
     let bad = |error: &dyn std::fmt::Display| {
-        Problem::input(format!("cannot read {}: {error}", file.display()))
+        Failure::input(format!("cannot read {}: {error}", file.display()))
     };
     match fs::metadata(file) {
         Ok(about) if about.len() > FILE_BYTES_MAX => return Err(bad(&"it is too large")),
@@ -69,7 +70,7 @@ fn document(file: &Path) -> Result<Option<Value>, Problem> {
     router_config::parse::json(&text).map(Some).map_err(|error| bad(&error.message))
 }
 
-fn from_document(root: &Value, env: Option<&str>, file: PathBuf) -> Result<Project, Problem> {
+fn from_document(root: &Value, env: Option<&str>, file: PathBuf) -> Result<Project, Failure> {
     let section = match env {
         None => None,
         Some(env) => {
@@ -97,14 +98,14 @@ fn from_document(root: &Value, env: Option<&str>, file: PathBuf) -> Result<Proje
     let vars: BTreeMap<_, _> = vars.collect();
     if let Some(name) = vars.keys().find(|name| payload::is_ours(name)) {
         let what = format!("{} has the secret {name} among its plain variables", file.display());
-        return Err(Problem::input(what)
+        return Err(Failure::input(what)
             .hint("remove it there: anyone who may read the Worker's settings can read it"));
     }
     let account_id = either("account_id").and_then(Value::as_str).map(str::to_owned);
     Ok(Project { file: Some(file), name, account_id, target, vars })
 }
 
-fn unknown_env(root: &Value, env: &str, file: &Path) -> Problem {
+fn unknown_env(root: &Value, env: &str, file: &Path) -> Failure {
     let known = root.get("env").and_then(Value::as_object);
     let known: Vec<_> = known.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
     let hint = match router_config::nearest(env, known.iter().copied()) {
@@ -112,7 +113,7 @@ fn unknown_env(root: &Value, env: &str, file: &Path) -> Problem {
         None if known.is_empty() => "the file has no [env.…] section".to_owned(),
         None => format!("it has {}", known.join(", ")),
     };
-    Problem::input(format!("{} has no environment `{env}`", file.display())).hint(hint)
+    Failure::input(format!("{} has no environment `{env}`", file.display())).hint(hint)
 }
 
 fn target(section: &Value, workers_dev: Option<&Value>) -> Option<Target> {
@@ -158,7 +159,7 @@ routes = [
 workers_dev = true
 "#;
 
-    fn read(text: &str, env: Option<&str>) -> Result<Project, Problem> {
+    fn read(text: &str, env: Option<&str>) -> Result<Project, Failure> {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("wrangler.toml"), text).unwrap();
         let read = Project::read(folder.path(), env);

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use router_operator::Failure;
 use serde_json::Value;
 
 use crate::api::segment;
-use crate::{Account, Api, Marker, Problem, Store, Target, Zone, find_zone, marker, payload};
+use crate::{Account, Api, Marker, Store, Target, Zone, find_zone, marker, payload};
 
 /// What a plan is made from. [`Survey::offline`] knows nothing; its plan has placeholders.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +72,7 @@ pub async fn survey(
     name: &str,
     target: &Target,
     store: Store,
-) -> Result<Survey, Problem> {
+) -> Result<Survey, Failure> {
     let mut found = Survey { account: Some(account.clone()), ..Survey::default() };
     let id = segment(&account.id);
     found.existing = existing(api, &id, name).await?;
@@ -92,7 +93,7 @@ pub(crate) async fn existing(
     api: &Api,
     account: &str,
     name: &str,
-) -> Result<Option<Existing>, Problem> {
+) -> Result<Option<Existing>, Failure> {
     let scripts = api.get(&format!("/accounts/{account}/workers/scripts")).await?;
     let is_it = |script: &&Value| script.get("id").and_then(Value::as_str) == Some(name);
     let Some(script) = scripts.as_array().into_iter().flatten().find(is_it) else {
@@ -116,10 +117,10 @@ pub(crate) async fn existing(
 }
 
 /// The account's part of workers.dev addresses.
-pub(crate) async fn subdomain(api: &Api, account: &str) -> Result<String, Problem> {
+pub(crate) async fn subdomain(api: &Api, account: &str) -> Result<String, Failure> {
     let found = api.find(&format!("/accounts/{account}/workers/subdomain")).await?;
     found.as_ref().and_then(|found| text(found, "subdomain")).ok_or_else(|| {
-        Problem::input("the account has no workers.dev subdomain").hint(format!(
+        Failure::input("the account has no workers.dev subdomain").hint(format!(
             "choose one at https://dash.cloudflare.com/{account}/workers/onboarding, or use \
              --custom-domain"
         ))
@@ -135,7 +136,7 @@ pub(crate) async fn namespace(
     api: &Api,
     account: &str,
     name: &str,
-) -> Result<Option<String>, Problem> {
+) -> Result<Option<String>, Failure> {
     let all = api.list(&format!("/accounts/{account}/storage/kv/namespaces")).await?;
     let title = namespace_title(name);
     let is_it = |space: &&Value| text(space, "title").as_deref() == Some(&title);
@@ -147,7 +148,7 @@ async fn places(
     account: &Account,
     target: &Target,
     found: &mut Survey,
-) -> Result<(), Problem> {
+) -> Result<(), Failure> {
     let zones = api.zones(&account.id).await?;
     for place in target.routes.iter().chain(&target.domains) {
         let zone = find_zone(&zones, place.host(), place.zone_name.as_deref())?;

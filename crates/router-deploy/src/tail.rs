@@ -9,6 +9,7 @@ use http::{Method, Request, header};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use router_client::{Client, OutboundBody, chain};
+use router_operator::{Failure, Kind};
 use serde_json::Value;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
@@ -17,7 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
 
 use crate::api::{Body, segment};
 use crate::survey::text;
-use crate::{Account, Api, Kind, Problem};
+use crate::{Account, Api};
 
 /// The protocol of the WebSocket.
 const PROTOCOL: &str = "trace-v1";
@@ -57,13 +58,13 @@ impl Tail {
         client: &Client,
         account: &Account,
         name: &str,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, Failure> {
         let base =
             format!("/accounts/{}/workers/scripts/{}/tails", segment(&account.id), segment(name));
         let body = Body::json(&serde_json::json!({ "filters": [] }));
         let made = api.call(Method::POST, &base, Some(body)).await?;
         let (Some(id), Some(url)) = (text(&made, "id"), text(&made, "url")) else {
-            return Err(Problem::failed("Cloudflare named no address for the logs"));
+            return Err(Failure::failed("Cloudflare named no address for the logs"));
         };
         let path = format!("{base}/{}", segment(&id));
         match connect(client, &url).await {
@@ -73,15 +74,15 @@ impl Tail {
                 tail.socket.send(hello).await.map_err(|error| broken(&error))?;
                 Ok(tail)
             }
-            Err(problem) => {
+            Err(failure) => {
                 let _ = api.call(Method::DELETE, &path, None).await;
-                Err(problem)
+                Err(failure)
             }
         }
     }
 
     /// The next invocation; `None` when Cloudflare ends the tail.
-    pub async fn next(&mut self) -> Result<Option<TailEvent>, Problem> {
+    pub async fn next(&mut self) -> Result<Option<TailEvent>, Failure> {
         loop {
             let Some(message) = self.socket.next().await else { return Ok(None) };
             match message.map_err(|error| broken(&error))? {
@@ -103,20 +104,20 @@ impl Tail {
     }
 
     /// Stops listening.
-    pub async fn close(mut self, api: &Api) -> Result<(), Problem> {
+    pub async fn close(mut self, api: &Api) -> Result<(), Failure> {
         let _ = self.socket.close(None).await;
         api.call(Method::DELETE, &self.path, None).await.map(drop)
     }
 }
 
-fn broken(error: &dyn std::fmt::Display) -> Problem {
-    Problem::new(Kind::Unreachable, format!("the connection to the logs broke: {error}"))
+fn broken(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Kind::Unreachable, format!("the connection to the logs broke: {error}"))
 }
 
 async fn connect(
     client: &Client,
     url: &str,
-) -> Result<WebSocketStream<TokioIo<Upgraded>>, Problem> {
+) -> Result<WebSocketStream<TokioIo<Upgraded>>, Failure> {
     let url = match (url.strip_prefix("wss://"), url.strip_prefix("ws://")) {
         (Some(rest), _) => format!("https://{rest}"),
         (_, Some(rest)) => format!("http://{rest}"),

@@ -1,6 +1,8 @@
 //! Where the Worker answers: workers.dev, routes, custom domains.
 
-use crate::{Problem, Project};
+use router_operator::Failure;
+
+use crate::Project;
 
 /// The addresses of a Worker.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -61,10 +63,10 @@ pub struct TargetFlags {
 }
 
 /// The target of a deploy: what was said, else what the project's file says.
-pub fn choose_target(flags: &TargetFlags, project: &Project) -> Result<Target, Problem> {
+pub fn choose_target(flags: &TargetFlags, project: &Project) -> Result<Target, Failure> {
     let has_place = flags.route_pattern.is_some() || flags.custom_domain.is_some();
     if flags.zone_name.is_some() && !has_place {
-        return Err(Problem::input("--zone-name without --route-pattern or --custom-domain")
+        return Err(Failure::input("--zone-name without --route-pattern or --custom-domain")
             .hint("add the host: --route-pattern=llm.example.com/*"));
     }
     if !has_place && flags.workers_dev.is_none() {
@@ -85,8 +87,8 @@ pub fn choose_target(flags: &TargetFlags, project: &Project) -> Result<Target, P
     Ok(target)
 }
 
-fn no_target() -> Problem {
-    Problem::input("nothing says where the Worker should answer").hint(
+fn no_target() -> Failure {
+    Failure::input("nothing says where the Worker should answer").hint(
         "one of --workers-dev=true, --custom-domain=llm.example.com, \
          --route-pattern=llm.example.com/* or a target in wrangler.toml",
     )
@@ -94,7 +96,7 @@ fn no_target() -> Problem {
 
 /// A route pattern as Cloudflare wants it: host and path, with a `*` where a bare host or folder
 /// was given.
-pub fn route_pattern(text: &str) -> Result<String, Problem> {
+pub fn route_pattern(text: &str) -> Result<String, Failure> {
     let text = text.trim();
     let bare = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let bare = bare.unwrap_or(text);
@@ -112,22 +114,22 @@ pub fn route_pattern(text: &str) -> Result<String, Problem> {
     })
 }
 
-fn host_only(text: &str) -> Result<String, Problem> {
+fn host_only(text: &str) -> Result<String, Failure> {
     let bare = text.trim().trim_start_matches("https://").trim_end_matches('/');
     if bare.contains(['/', '*']) {
-        return Err(Problem::input(format!("`{bare}` is not a host"))
+        return Err(Failure::input(format!("`{bare}` is not a host"))
             .hint("a custom domain is a host without a path; use --route-pattern for paths"));
     }
     check_host(bare, text)?;
     Ok(bare.to_ascii_lowercase())
 }
 
-fn check_host(host: &str, written: &str) -> Result<(), Problem> {
+fn check_host(host: &str, written: &str) -> Result<(), Failure> {
     let good = |c: char| c.is_ascii_alphanumeric() || "-._*".contains(c);
     if host.contains('.') && host.chars().all(good) && !host.starts_with('.') {
         return Ok(());
     }
-    Err(Problem::input(format!("`{written}` has no host such as llm.example.com"))
+    Err(Failure::input(format!("`{written}` has no host such as llm.example.com"))
         .hint("hosted addresses have no port and no leading slash"))
 }
 

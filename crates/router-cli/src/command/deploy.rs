@@ -4,10 +4,8 @@ use std::path::Path;
 
 use router_client::Client;
 use router_config::{Secret, find_secret};
-use router_deploy::{Account, Api, Kind as DeployKind, Payload, Problem, Project, Store};
-use router_deploy::{Module, choose_account};
+use router_deploy::{Account, Api, Module, Payload, Project, Store, choose_account};
 use router_operator::operate::{key, weakness};
-use serde_json::json;
 
 use super::edit::secret;
 use crate::args::deploy::{CheckFlags, ConfigStore, Deploy, DeployCommand, KeyFlags, Place};
@@ -66,7 +64,7 @@ struct Subject {
 
 impl Subject {
     fn new(place: &Place) -> Result<Self, Failure> {
-        let project = Project::read(&place.project_dir, place.env.as_deref()).map_err(failure)?;
+        let project = Project::read(&place.project_dir, place.env.as_deref())?;
         let name = match place.name.as_deref().map(str::trim).filter(|name| !name.is_empty()) {
             Some(name) => name.to_owned(),
             None => project.name.clone(),
@@ -92,10 +90,10 @@ impl Subject {
         let client = client()?;
         let wanted = self.account(place);
         let base = place.api_url.clone().or_else(|| std::env::var("CLOUDFLARE_API_BASE_URL").ok());
-        let api = Api::new(client.clone(), base.as_deref(), token(cx, place)?).map_err(failure)?;
-        api.verify_token(wanted.as_deref()).await.map_err(failure)?;
-        let accounts = api.accounts().await.map_err(failure)?;
-        let account = choose_account(&accounts, wanted.as_deref()).map_err(failure)?;
+        let api = Api::new(client.clone(), base.as_deref(), token(cx, place)?)?;
+        api.verify_token(wanted.as_deref()).await?;
+        let accounts = api.accounts().await?;
+        let account = choose_account(&accounts, wanted.as_deref())?;
         Ok(Session { api, client, account })
     }
 }
@@ -148,13 +146,13 @@ fn payload(cx: &Cx, store: ConfigStore) -> Result<Payload, Failure> {
         ConfigStore::Secrets => Store::Secrets,
         ConfigStore::Kv => Store::Kv,
     };
-    Payload::build(&text, &router_secret::Host, store).map_err(failure)
+    Payload::build(&text, &router_secret::Host, store)
 }
 
 /// The code: of the folder that was named, or what this program carries.
 fn module(folder: Option<&Path>) -> Result<Module, Failure> {
     if let Some(folder) = folder {
-        return Module::read(folder).map_err(failure);
+        return Module::read(folder);
     }
     let carried = Module::embedded().ok_or_else(|| {
         Failure::input("this build of llm-router carries no Worker").hint(
@@ -162,7 +160,7 @@ fn module(folder: Option<&Path>) -> Result<Module, Failure> {
              --module target/worker",
         )
     });
-    carried?.map_err(failure)
+    carried?
 }
 
 /// A key that flags ask to be made, or give.
@@ -201,7 +199,7 @@ fn save_key(flags: &KeyFlags, key: &Secret) -> Result<(), Failure> {
         return Err(Failure::input(format!("{} exists", file.display()))
             .hint("--save-key never replaces a file"));
     }
-    router_deploy::write_private(file, format!("{}\n", key.expose()).as_bytes()).map_err(failure)
+    router_deploy::write_private(file, format!("{}\n", key.expose()).as_bytes())
 }
 
 /// Headers of the check, with their secrets looked up.
@@ -214,20 +212,4 @@ fn check_headers(cx: &Cx, flags: &CheckFlags) -> Result<Vec<(String, Secret)>, F
         headers.push((name.trim().to_owned(), given_secret(cx, "--check-header", value)?));
     }
     Ok(headers)
-}
-
-/// A failure of the deploying crate as one of a command.
-pub(crate) fn failure(problem: Problem) -> Failure {
-    let kind = match problem.kind {
-        DeployKind::Failed => Kind::Failed,
-        DeployKind::Input => Kind::Input,
-        DeployKind::Config => Kind::Config,
-        DeployKind::Unreachable => Kind::Unreachable,
-    };
-    let mut failure = Failure::new(kind, problem.message);
-    failure.hint = problem.hint;
-    if !problem.codes.is_empty() {
-        failure = failure.details(json!({ "cloudflareCodes": problem.codes }));
-    }
-    failure
 }

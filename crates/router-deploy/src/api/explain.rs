@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use http::{Method, Response};
-use serde_json::Value;
+use router_operator::{Failure, Kind};
+use serde_json::{Value, json};
 
-use crate::{Kind, Problem};
-
+/// The member of a failure's details with Cloudflare's error codes.
+const CODES: &str = "cloudflareCodes";
 /// Characters of an error message kept.
 const MESSAGE_MAX: usize = 600;
 
@@ -14,7 +15,7 @@ pub(super) fn read(
     method: &Method,
     path: &str,
     answer: &Response<Bytes>,
-) -> Result<Value, Problem> {
+) -> Result<Value, Failure> {
     let status = answer.status();
     let path = path.split('?').next().unwrap_or(path);
     let parsed: Option<Value> = serde_json::from_slice(answer.body()).ok();
@@ -24,7 +25,7 @@ pub(super) fn read(
             return Ok(Value::Null);
         }
         let what = format!("{method} {path}: the answer ({status}) is not Cloudflare's");
-        return Err(Problem::failed(what)
+        return Err(Failure::failed(what)
             .hint("something between here and Cloudflare answered; check HTTPS_PROXY"));
     };
     if status.is_success() && envelope.get("success") == Some(&Value::Bool(true)) {
@@ -36,17 +37,19 @@ pub(super) fn read(
         errors.iter().map(|(code, message)| format!("{message} (code {code})")).collect();
     let told = if told.is_empty() { status.to_string() } else { told.join("; ") };
     let told: String = told.chars().take(MESSAGE_MAX).collect();
-    let mut problem = Problem::failed(format!("{method} {path}: {told}"));
-    problem.codes = errors.iter().map(|(code, _)| *code).collect();
-    if problem.codes.is_empty() && status.as_u16() == 404 {
-        problem.codes.push(NOT_FOUND);
+    let mut codes: Vec<i64> = errors.iter().map(|(code, _)| *code).collect();
+    if codes.is_empty() && status.as_u16() == 404 {
+        codes.push(NOT_FOUND);
     }
-    problem.hint = problem.codes.iter().find_map(|code| hint(*code)).map(str::to_owned);
-    if matches!(status.as_u16(), 401 | 403) {
-        problem.kind = Kind::Input;
-        problem.hint = problem.hint.or_else(|| Some(PERMISSIONS.to_owned()));
+    let is_refused = matches!(status.as_u16(), 401 | 403);
+    let kind = if is_refused { Kind::Input } else { Kind::Failed };
+    let mut failure = Failure::new(kind, format!("{method} {path}: {told}"));
+    let hint = codes.iter().find_map(|code| hint(*code));
+    failure.hint = hint.or_else(|| is_refused.then_some(PERMISSIONS)).map(str::to_owned);
+    if !codes.is_empty() {
+        failure = failure.details(json!({ CODES: codes }));
     }
-    Err(problem)
+    Err(failure)
 }
 
 fn error(value: &Value) -> Option<(i64, &str)> {
@@ -59,8 +62,14 @@ const NOT_FOUND: i64 = 404;
 const MISSING: [i64; 3] = [NOT_FOUND, 10007, 10090];
 
 /// Whether the API said that there is no such thing.
-pub(super) fn is_missing(problem: &Problem) -> bool {
-    problem.codes.iter().any(|code| MISSING.contains(code))
+pub(super) fn is_missing(failure: &Failure) -> bool {
+    codes(failure).any(|code| MISSING.contains(&code))
+}
+
+/// Cloudflare's error codes, in the order they came.
+fn codes(failure: &Failure) -> impl Iterator<Item = i64> {
+    let codes = failure.details.get(CODES).and_then(Value::as_array);
+    codes.into_iter().flatten().filter_map(Value::as_i64)
 }
 
 const PERMISSIONS: &str = "the token needs the permissions of the template \"Edit Cloudflare \
@@ -113,7 +122,7 @@ fn hint(code: i64) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    fn answer(status: u16, body: &'static str) -> Result<Value, Problem> {
+    fn answer(status: u16, body: &'static str) -> Result<Value, Failure> {
         let answer = Response::builder().status(status).body(Bytes::from(body)).unwrap();
         read(&Method::GET, "/accounts/a/workers?x=1", &answer)
     }
@@ -124,10 +133,10 @@ mod tests {
             403,
             r#"{"success":false,"errors":[{"code":10000,"message":"Authentication error"}]}"#,
         );
-        let problem = refused.unwrap_err();
-        assert_eq!(problem.message, "GET /accounts/a/workers: Authentication error (code 10000)");
-        assert_eq!((problem.kind, problem.codes.as_slice()), (Kind::Input, [10000].as_slice()));
-        assert!(problem.hint.unwrap().contains("Edit Cloudflare Workers"));
+        let failure = refused.unwrap_err();
+        assert_eq!(failure.message, "GET /accounts/a/workers: Authentication error (code 10000)");
+        assert_eq!((failure.kind, codes(&failure).collect()), (Kind::Input, vec![10000]));
+        assert!(failure.hint.unwrap().contains("Edit Cloudflare Workers"));
     }
 
     #[test]

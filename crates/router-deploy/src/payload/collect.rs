@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use router_config::{Lookup, Secret};
+use router_operator::{Failure, Kind};
 use serde_json::{Map, Value};
 
 use super::{SECRET_PREFIX, Store, is_ours};
-use crate::{Kind, Problem};
 
 /// Fields of a provider that hold credentials or name them.
 pub(super) const CREDENTIALS: [&str; 8] = [
@@ -41,7 +41,7 @@ pub(super) fn secrets(
     document: &mut Map<String, Value>,
     lookup: &dyn Lookup,
     store: Store,
-) -> Result<BTreeMap<String, Secret>, Problem> {
+) -> Result<BTreeMap<String, Secret>, Failure> {
     let mut found = Collector { lookup, store, secrets: BTreeMap::new() };
     for (index, provider) in objects(document.get_mut("providers")).enumerate() {
         let id = provider.get("id").or_else(|| provider.get("name")).and_then(Value::as_str);
@@ -63,7 +63,7 @@ impl Collector<'_> {
         id: &str,
         index: usize,
         provider: &mut Map<String, Value>,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Failure> {
         let place = format!("providers[{index}]");
         for field in ONE {
             self.slot(provider.get_mut(field), &format!("{id}_API_KEY"), &place, field)?;
@@ -99,7 +99,7 @@ impl Collector<'_> {
         name: &str,
         place: &str,
         field: &str,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Failure> {
         let Value::Object(object) = key else { return self.slot(Some(key), name, place, field) };
         for inner in VALUE {
             self.slot(object.get_mut(inner), name, place, &format!("{field}.{inner}"))?;
@@ -119,7 +119,7 @@ impl Collector<'_> {
         name: &str,
         place: &str,
         field: &str,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Failure> {
         let Some(Value::String(text)) = value else { return Ok(()) };
         let trimmed = text.trim();
         let is_reference = ["env:", "file:", "keychain:"].iter().any(|p| trimmed.starts_with(p));
@@ -146,7 +146,7 @@ impl Collector<'_> {
         is_spare: bool,
         place: &str,
         field: &str,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Failure> {
         let name = value.and_then(Value::as_str).map(str::trim).unwrap_or_default();
         if name.is_empty() {
             return Ok(());
@@ -171,8 +171,8 @@ impl Collector<'_> {
     }
 }
 
-fn absent(place: &str, field: &str, missing: &str) -> Problem {
-    Problem::new(Kind::Config, format!("{place}.{field}: {missing}"))
+fn absent(place: &str, field: &str, missing: &str) -> Failure {
+    Failure::new(Kind::Config, format!("{place}.{field}: {missing}"))
         .hint("set it where this command runs, or turn the provider off with `\"enabled\": false`")
 }
 

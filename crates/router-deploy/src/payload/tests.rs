@@ -102,9 +102,9 @@ fn a_large_config_is_split_and_the_pieces_are_the_whole() {
 #[test]
 fn a_secret_that_is_missing_stops_the_deploy_and_says_where() {
     let text = r#"{"providers":[{"id":"a","baseUrl":"https://a.example","apiKey":"env:GONE","models":["m"]}]}"#;
-    let problem = Payload::build(text, &lookup(), Store::Secrets).unwrap_err();
-    assert_eq!(problem.kind, Kind::Config);
-    assert!(problem.message.contains("providers[0].apiKey") && problem.message.contains("GONE"));
+    let failure = Payload::build(text, &lookup(), Store::Secrets).unwrap_err();
+    assert_eq!(failure.kind, Kind::Config);
+    assert!(failure.message.contains("providers[0].apiKey") && failure.message.contains("GONE"));
     for bad in ["{", "{}", r#"{"providers":[{"id":"a","models":["m"]}]}"#] {
         assert_eq!(Payload::build(bad, &lookup(), Store::Secrets).unwrap_err().kind, Kind::Config);
     }

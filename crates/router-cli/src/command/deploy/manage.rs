@@ -3,7 +3,7 @@
 use router_deploy::{Difference, Status, Tail, TailEvent, deployments, plan_delete};
 use serde_json::{Value, json};
 
-use super::{Subject, failure, module, payload};
+use super::{Subject, module, payload};
 use crate::args::deploy::{Delete, Diff, Logs, Place, Rollback};
 use crate::cx::Cx;
 use crate::outcome::{Failure, Kind, Outcome};
@@ -15,8 +15,7 @@ const SHOWN_MAX: usize = 5;
 pub(super) async fn status(cx: &Cx, place: &Place) -> Result<Outcome, Failure> {
     let subject = Subject::new(place)?;
     let session = subject.session(cx, place).await?;
-    let status = router_deploy::status(&session.api, &session.account, &subject.name).await;
-    let status = status.map_err(failure)?;
+    let status = router_deploy::status(&session.api, &session.account, &subject.name).await?;
     let Some(existing) = &status.existing else {
         let value = json!({ "name": subject.name, "exists": false });
         return Ok(Outcome::new(format!("there is no Worker `{}`", subject.name), value)
@@ -26,6 +25,12 @@ pub(super) async fn status(cx: &Cx, place: &Place) -> Result<Outcome, Failure> {
     let mut lines = vec![format!("Worker {} of {}", subject.name, session.account.name)];
     lines.push(format!("deployed by: {}", marker.map_or("another program", |m| m.by.as_str())));
     lines.extend(status.urls.iter().map(|url| format!("address: {url}")));
+    lines.extend(
+        status
+            .left_over
+            .iter()
+            .map(|what| format!("left over: {what}, which the last deploy did not ask for")),
+    );
     if status.previews {
         lines.push("warning: every version has an address of its own".to_owned());
     }
@@ -55,6 +60,7 @@ fn status_json(name: &str, status: &Status) -> Value {
         "exists": true,
         "by": marker.map(|marker| marker.by.clone()),
         "urls": status.urls,
+        "leftOver": status.left_over,
         "workersDev": status.workers_dev,
         "previews": status.previews,
         "ownKey": existing.is_some_and(router_deploy::Existing::has_own_key),
@@ -71,17 +77,17 @@ pub(super) async fn diff(cx: &Cx, flags: &Diff) -> Result<Outcome, Failure> {
     // Without code to compare, only the config is compared.
     let module = match &flags.module {
         Some(folder) => Some(module(Some(folder))?),
-        None => router_deploy::Module::embedded().transpose().map_err(failure)?,
+        None => router_deploy::Module::embedded().transpose()?,
     };
     let session = subject.session(cx, &flags.place).await?;
-    let status = router_deploy::status(&session.api, &session.account, &subject.name).await;
-    let status = status.map_err(failure)?;
+    let status = router_deploy::status(&session.api, &session.account, &subject.name).await?;
     let marker = status.existing.as_ref().and_then(|existing| existing.marker.as_ref());
     let marker = marker.ok_or_else(|| {
         Failure::failed(format!("`{}` was not deployed by this program", subject.name))
             .hint("`llm-router deploy` deploys it, or check --name and --env")
     })?;
-    let differences = router_deploy::diff(marker, &payload, module.as_ref());
+    let mut differences = router_deploy::diff(marker, &payload, module.as_ref());
+    differences.extend(status.left_over.iter().cloned().map(Difference::Removed));
     let lines = differences.iter().map(|each| match each {
         Difference::Added(what) => format!("+ {what}"),
         Difference::Changed(what) => format!("~ {what}"),
@@ -107,7 +113,7 @@ pub(super) async fn rollback(cx: &Cx, flags: &Rollback) -> Result<Outcome, Failu
     let subject = Subject::new(&flags.place)?;
     let session = subject.session(cx, &flags.place).await?;
     let (api, account, name) = (&session.api, &session.account, &subject.name);
-    let all = deployments(api, account, name).await.map_err(failure)?;
+    let all = deployments(api, account, name).await?;
     let now = all.first().map(|each| each.version.clone());
     let version = match &flags.version {
         Some(version) => version.clone(),
@@ -122,7 +128,7 @@ pub(super) async fn rollback(cx: &Cx, flags: &Rollback) -> Result<Outcome, Failu
         note("secrets come back as they were: a key replaced since then is valid again");
     }
     cx.confirm(&format!("Send all traffic of {name} to version {version}?"))?;
-    router_deploy::rollback(api, account, name, &version, flags.force).await.map_err(failure)?;
+    router_deploy::rollback(api, account, name, &version, flags.force).await?;
     let value = json!({ "name": name, "version": version, "before": now, "forced": flags.force });
     Ok(Outcome::new(format!("all traffic of {name} goes to version {version}"), value))
 }
@@ -131,7 +137,7 @@ pub(super) async fn delete(cx: &Cx, flags: &Delete) -> Result<Outcome, Failure> 
     let subject = Subject::new(&flags.place)?;
     let session = subject.session(cx, &flags.place).await?;
     let (api, account, name) = (&session.api, &session.account, &subject.name);
-    let removals = plan_delete(api, account, name).await.map_err(failure)?;
+    let removals = plan_delete(api, account, name).await?;
     let whats: Vec<&String> = removals.iter().map(|each| &each.what).collect();
     let answer = |deleted: bool| json!({ "name": name, "deleted": deleted, "removed": whats });
     if removals.is_empty() {
@@ -154,7 +160,7 @@ pub(super) async fn delete(cx: &Cx, flags: &Delete) -> Result<Outcome, Failure> 
             note(&format!("removing {}", removal.what));
         }
     };
-    router_deploy::delete(api, &removals, &mut progress).await.map_err(failure)?;
+    router_deploy::delete(api, &removals, &mut progress).await?;
     Ok(Outcome::new(format!("deleted {name}"), answer(true)))
 }
 
@@ -163,7 +169,7 @@ pub(super) async fn logs(cx: &Cx, flags: &Logs) -> Result<Outcome, Failure> {
     let session = subject.session(cx, &flags.place).await?;
     let client = session.client.http1();
     let tail = Tail::open(&session.api, &client, &session.account, &subject.name).await;
-    let mut tail = tail.map_err(failure)?;
+    let mut tail = tail?;
     if !cx.json {
         note(&format!("listening to {}; Ctrl-C ends it", subject.name));
     }
@@ -177,14 +183,14 @@ pub(super) async fn logs(cx: &Cx, flags: &Logs) -> Result<Outcome, Failure> {
         match next {
             Ok(Some(event)) => print(cx, &event),
             Ok(None) => break,
-            Err(problem) => {
-                ended = Err(failure(problem));
+            Err(failure) => {
+                ended = Err(failure);
                 break;
             }
         }
         left -= 1;
     }
-    tail.close(&session.api).await.map_err(failure)?;
+    tail.close(&session.api).await?;
     ended.map(|()| Outcome::printed())
 }
 

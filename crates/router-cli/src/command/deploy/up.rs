@@ -11,8 +11,7 @@ use router_deploy::{
 use serde_json::{Value, json};
 
 use super::{
-    Session, Subject, check_headers, check_strength, failure, module, payload, save_key, show,
-    wanted_key,
+    Session, Subject, check_headers, check_strength, module, payload, save_key, show, wanted_key,
 };
 use crate::args::deploy::Up;
 use crate::cx::Cx;
@@ -50,7 +49,7 @@ pub(super) async fn run(cx: &Cx, flags: &Up) -> Result<Outcome, Failure> {
         vars: subject.project.vars.clone(),
         take_routes: flags.take_routes,
     };
-    let plan = plan(&request, &survey).map_err(failure)?;
+    let plan = plan(&request, &survey)?;
     let exported = match &flags.out {
         Some(out) => Some(export(cx, &request, out)?),
         None => None,
@@ -80,7 +79,7 @@ fn target(flags: &Up, subject: &Subject) -> Result<Target, Failure> {
         custom_domain: flags.custom_domain.clone(),
         zone_name: flags.zone_name.clone(),
     };
-    choose_target(&wanted, &subject.project).map_err(failure)
+    choose_target(&wanted, &subject.project)
 }
 
 async fn survey(
@@ -90,8 +89,7 @@ async fn survey(
     session: &Session,
 ) -> Result<Survey, Failure> {
     let Session { api, account, .. } = session;
-    let found = router_deploy::survey(api, account, &subject.name, target, payload.store).await;
-    found.map_err(failure)
+    router_deploy::survey(api, account, &subject.name, target, payload.store).await
 }
 
 /// A key that was given or made comes first, then the one the Worker has of its own, then the
@@ -147,7 +145,7 @@ async fn apply(cx: &Cx, session: &Session, plan: &Plan) -> Result<Applied, Failu
             note(&format!("{count}/{} {}", plan.steps.len(), step.what));
         }
     };
-    router_deploy::apply(&session.api, plan, &mut progress).await.map_err(failure)
+    router_deploy::apply(&session.api, plan, &mut progress).await
 }
 
 /// A key that was made must not be lost with a failure: it may already be in force.
@@ -248,9 +246,9 @@ fn export_only(
 
 fn export(cx: &Cx, request: &Request, out: &Path) -> Result<Exported, Failure> {
     if is_folder(out) {
-        return export_project(request, out, cx.yes).map_err(failure);
+        return export_project(request, out, cx.yes);
     }
-    export_payload(request, out).map_err(failure)
+    export_payload(request, out)
 }
 
 /// Whether a path means a folder: one that is there, or one with a slash at its end.

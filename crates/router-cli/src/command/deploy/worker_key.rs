@@ -8,8 +8,8 @@ use router_operator::mask::secret as masked;
 use serde_json::json;
 
 use super::{
-    Session, Subject, check_headers, check_strength, failure, given_secret, interruptible,
-    made_key, payload, runtime, save_key,
+    Session, Subject, check_headers, check_strength, given_secret, interruptible, made_key,
+    payload, runtime, save_key,
 };
 use crate::args::deploy::{ConfigStore, WorkerKey};
 use crate::cx::Cx;
@@ -57,7 +57,7 @@ async fn set(cx: &Cx, flags: &WorkerKey) -> Result<Outcome, Failure> {
         if is_made {
             save_key(&flags.key, &key)?;
         }
-        put_key(&session.api, &session.account, &subject.name, &key).await.map_err(failure)?;
+        put_key(&session.api, &session.account, &subject.name, &key).await?;
     }
     let checked = verify(cx, flags, &subject, &session, &key, old.as_ref()).await;
     // A key that is in force is shown even if the check could not be made.
@@ -126,7 +126,7 @@ async fn verify(
         url.clone()
     } else {
         let status = router_deploy::status(&session.api, &session.account, &subject.name).await;
-        let urls = status.map_err(failure)?.urls;
+        let urls = status?.urls;
         urls.into_iter().next().ok_or_else(|| {
             Failure::input("no address of the Worker is known").hint("--check-url names one")
         })?
@@ -141,7 +141,7 @@ async fn verify(
         headers: check_headers(cx, &flags.check)?,
         wait: Duration::from_secs(flags.check.check_wait),
     };
-    check_keys(&session.client, &request, old).await.map(Some).map_err(failure)
+    check_keys(&session.client, &request, old).await.map(Some)
 }
 
 fn answer(

@@ -40,6 +40,43 @@ fn a_deploy_ends_in_a_worker_that_answers_the_sdks() -> Result<()> {
     Ok(())
 }
 
+/// The Worker itself, with its Durable Objects: what it counts outlives a deploy.
+#[test]
+fn the_built_worker_is_deployed_answers_the_sdks_and_keeps_its_counts() -> Result<()> {
+    let provider = Provider::start()?;
+    let cloudflare = Cloudflare::start()?;
+    let mut config = config(&provider)?;
+    config["providers"][0]["apiKey"] = json!("env:DEMO_KEY");
+    // One for the check, four for the SDKs, and one after the second deploy.
+    config["providers"][0]["rateLimits"] =
+        json!([{ "id": "month", "models": "all", "requests": 6, "window": { "unit": "month" } }]);
+    cloudflare.write_config(&config)?;
+    let deploy = |more: &[&str]| -> Result<Ended> {
+        let mut command =
+            cloudflare.command(&["deploy", WORKERS_DEV, "--json", "--check-wait", "10"])?;
+        command.args(more).env("DEMO_KEY", router_e2e::provider::KEY);
+        command.arg("--module").arg(router_e2e::edge::module()?);
+        command.arg("--check-url").arg(cloudflare.url());
+        router_e2e::cloudflare::ended(&mut command)
+    };
+    let first = deploy(&[])?;
+    done(&first)?;
+    ensure!(first.out.contains("PROVIDERS"), "{}", first.out);
+    sdk::output("deployed.py", &cloudflare.url(), &[KEY, "demo/demo-chat"])?;
+    done(&deploy(&["--no-check-stream"])?)?;
+    let mut statuses = Vec::new();
+    for _ in 0..2 {
+        let headers = [("content-type", "application/json"), ("x-api-key", KEY)];
+        let body = r#"{"model":"demo/demo-chat","messages":[{"role":"user","content":"hi"}]}"#;
+        let path = "/v1/chat/completions";
+        let edge = cloudflare.edge();
+        statuses
+            .push(router_e2e::http::send(edge, "POST", path, &headers, body.as_bytes())?.status);
+    }
+    ensure!(statuses == [200, 429], "{statuses:?}");
+    no_secret(&first, &[KEY, router_e2e::provider::KEY, TOKEN])
+}
+
 #[test]
 fn a_dry_run_shows_the_calls_of_the_deploy_and_makes_none() -> Result<()> {
     let cloudflare = cloudflare()?;
