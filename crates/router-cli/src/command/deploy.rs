@@ -192,13 +192,29 @@ fn check_strength(cx: &Cx, flags: &KeyFlags, key: &Secret) -> Result<(), Failure
         .hint("--generate-master-key makes a strong one; --allow-weak-master-key takes this one"))
 }
 
-/// Writes a made key where the operator wants it, before anything depends on it.
-fn save_key(flags: &KeyFlags, key: &Secret) -> Result<(), Failure> {
+/// Refuses a file for a made key that could not be written, before anything is asked or sent.
+fn check_save_key(flags: &KeyFlags, is_made: bool) -> Result<(), Failure> {
     let Some(file) = &flags.save_key else { return Ok(()) };
+    if !is_made {
+        return Err(Failure::input("--save-key has nothing to save: no key is made")
+            .hint("--generate-master-key makes one"));
+    }
     if file.exists() {
         return Err(Failure::input(format!("{} exists", file.display()))
             .hint("--save-key never replaces a file"));
     }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if folder.is_some_and(|folder| !folder.is_dir()) {
+        return Err(Failure::input(format!("there is no folder for {}", file.display()))
+            .hint("make it first, or name another file"));
+    }
+    Ok(())
+}
+
+/// Writes a made key where the operator wants it, before anything depends on it.
+fn save_key(flags: &KeyFlags, key: &Secret) -> Result<(), Failure> {
+    check_save_key(flags, true)?;
+    let Some(file) = &flags.save_key else { return Ok(()) };
     router_deploy::write_private(file, format!("{}\n", key.expose()).as_bytes())
 }
 

@@ -11,7 +11,8 @@ use router_deploy::{
 use serde_json::{Value, json};
 
 use super::{
-    Session, Subject, check_headers, check_strength, module, payload, save_key, show, wanted_key,
+    Session, Subject, check_headers, check_save_key, check_strength, module, payload, save_key,
+    show, wanted_key,
 };
 use crate::args::deploy::Up;
 use crate::cx::Cx;
@@ -25,6 +26,7 @@ pub(super) async fn run(cx: &Cx, flags: &Up) -> Result<Outcome, Failure> {
     let subject = Subject::new(&flags.place)?;
     let payload = payload(cx, flags.config_store)?;
     let key = wanted_key(cx, &flags.key)?;
+    check_save_key(&flags.key, key.is_some() && flags.key.master_key.is_none())?;
     if let Some(key) = key.as_ref().or(payload.master_key.as_ref()) {
         check_strength(cx, &flags.key, key)?;
     }

@@ -8,8 +8,8 @@ use router_operator::mask::secret as masked;
 use serde_json::json;
 
 use super::{
-    Session, Subject, check_headers, check_strength, given_secret, interruptible, made_key,
-    payload, runtime, save_key,
+    Session, Subject, check_headers, check_save_key, check_strength, given_secret, interruptible,
+    made_key, payload, runtime, save_key,
 };
 use crate::args::deploy::{ConfigStore, WorkerKey};
 use crate::cx::Cx;
@@ -34,6 +34,7 @@ async fn set(cx: &Cx, flags: &WorkerKey) -> Result<Outcome, Failure> {
     let is_made = flags.rotate
         || flags.leaked
         || (flags.key.generate_master_key == Some(true) && flags.key.master_key.is_none());
+    check_save_key(&flags.key, is_made)?;
     let from_config = config_key(cx);
     let key = new_key(cx, flags, is_made, from_config.clone())?;
     if !flags.verify {

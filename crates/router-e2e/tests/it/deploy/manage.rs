@@ -36,6 +36,29 @@ fn status_and_diff_say_what_is_deployed_and_what_is_not() -> Result<()> {
 }
 
 #[test]
+fn what_an_earlier_deploy_left_behind_is_told() -> Result<()> {
+    let cloudflare = cloudflare()?;
+    let addresses = ["--route-pattern=llm.example.com/*", "--custom-domain=own.example.com"];
+    done(&cloudflare.deploy(&[&addresses[..], &["--no-check"]].concat())?)?;
+    let status = || document(&cloudflare.run(&["deploy", "status", "--json"])?);
+    ensure!(status()?["leftOver"] == json!([]), "{:#}", status()?);
+    let second = cloudflare.deploy(&[WORKERS_DEV, "--no-check", "--json"])?;
+    done(&second)?;
+    let left = ["route llm.example.com/*", "domain own.example.com"];
+    let warnings = document(&second)?["plan"]["warnings"].to_string();
+    ensure!(left.iter().all(|what| warnings.contains(what)), "{warnings}");
+    ensure!(status()?["leftOver"] == json!(left), "{:#}", status()?);
+    ensure!(status()?["urls"].as_array().map(Vec::len) == Some(3), "{:#}", status()?);
+    let module = router_e2e::cloudflare::folder().join("module");
+    let diff = ["deploy", "diff", "--json", "--module", module.to_str().unwrap()];
+    let differs = cloudflare.run(&diff)?;
+    ensure!(differs.code == Some(1) && document(&differs)?["removed"] == json!(left));
+    done(&cloudflare.deploy(&[&addresses[..], &[WORKERS_DEV, "--no-check"]].concat())?)?;
+    ensure!(status()?["leftOver"] == json!([]), "{:#}", status()?);
+    Ok(())
+}
+
+#[test]
 fn a_roll_back_brings_the_earlier_version_into_force() -> Result<()> {
     let cloudflare = cloudflare()?;
     done(&cloudflare.deploy(&[WORKERS_DEV, "--no-check"])?)?;

@@ -198,6 +198,59 @@ fn a_weak_key_needs_to_be_asked_for_and_a_made_key_is_shown_once() -> Result<()>
 }
 
 #[test]
+fn a_file_for_a_key_is_checked_before_anything_is_sent_and_never_replaced() -> Result<()> {
+    let cloudflare = cloudflare()?;
+    let file = cloudflare.home().join("key");
+    std::fs::write(&file, "mine")?;
+    let make = [WORKERS_DEV, "--generate-master-key", "--save-key"];
+    failed(&cloudflare.deploy(&[&make[..], &["key"]].concat())?, 2, "key exists")?;
+    failed(&cloudflare.deploy(&[&make[..], &["gone/key"]].concat())?, 2, "no folder for gone/key")?;
+    let none = cloudflare.deploy(&[WORKERS_DEV, "--save-key", "other"])?;
+    failed(&none, 2, "no key is made")?;
+    let rotate = cloudflare.run(&["worker-key", "--rotate", "--save-key", "key"])?;
+    failed(&rotate, 2, "key exists")?;
+    ensure!(cloudflare.calls()?.is_empty(), "{:?}", cloudflare.calls()?);
+    // A dry run makes no key that anybody could use, and writes none.
+    done(&cloudflare.deploy(&[&make[..], &["other", "--dry-run"]].concat())?)?;
+    ensure!(!cloudflare.home().join("other").exists());
+    ensure!(std::fs::read_to_string(&file)? == "mine");
+    Ok(())
+}
+
+/// Both spellings of each flag of the older program.
+#[test]
+fn every_flag_of_the_older_program_is_taken() -> Result<()> {
+    let cloudflare = cloudflare()?;
+    let key = "--master-key=gw_Zq7nB4mX2vT9kR6pL3wY8cJf";
+    let deploy = [
+        "--project-dir=. --dry-run=true --export-only=false --out=a.json --account-id=a --workers-dev=false \
+         --route-pattern=llm.example.com/* --zone-name=example.com --generate-master-key=false \
+         --master-key-length=48 --master-key-prefix=gw_ --allow-weak-master-key=false \
+         --allow-large-config=false --mode=any",
+        "--projectDir=. --dryRun=true --exportOnly=false --output=b.json --accountId=a --workersDev=true \
+         --generateMasterKey=true --masterKeyLength=32 --masterKeyPrefix=k_ --allowWeakMasterKey=true \
+         --allowLargeConfig=true",
+        "--dry-run --domain=llm.example.com --zoneName=example.com",
+    ];
+    for flags in deploy {
+        let flags: Vec<&str> = flags.split_whitespace().chain([key]).collect();
+        done(&cloudflare.deploy(&flags)?)?;
+    }
+    let worker_key = [
+        "--project-dir=. --use-config-key=false --generate-master-key=false --master-key-length=48 \
+         --master-key-prefix=gw_ --allow-weak-master-key=false --dry-run=true",
+        "--projectDir=. --useConfigKey=true --dryRun",
+    ];
+    for flags in worker_key {
+        let flags = flags.split_whitespace().chain([key]);
+        let line: Vec<&str> = ["worker-key"].into_iter().chain(flags).collect();
+        done(&cloudflare.run(&line)?)?;
+    }
+    ensure!(cloudflare.calls()?.is_empty(), "{:?}", cloudflare.calls()?);
+    Ok(())
+}
+
+#[test]
 fn a_config_that_cannot_be_deployed_is_refused_before_anything_is_sent() -> Result<()> {
     let cloudflare = cloudflare()?;
     let mut config = offline_config();
