@@ -175,6 +175,12 @@ impl Drop for Gone {
 #[wasm_bindgen]
 pub struct Outgoing(Rc<RefCell<Option<Gone>>>);
 
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing").finish_non_exhaustive()
+    }
+}
+
 #[wasm_bindgen]
 impl Outgoing {
     /// Hands on the next piece.

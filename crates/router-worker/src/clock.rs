@@ -103,10 +103,12 @@ impl Future for Sleep {
         if left.is_zero() {
             return Poll::Ready(());
         }
-        if self.timer.as_ref().is_some_and(|timer| timer.shared.fired.get()) {
-            if self.timer.take().is_some_and(|timer| timer.id.is_none() || until <= timer.at) {
-                return Poll::Ready(());
-            }
+        // It may have fired for an earlier moment.
+        let has_fired = |timer: &mut SendWrapper<Timer>| timer.shared.fired.get();
+        if let Some(timer) = self.timer.take_if(has_fired)
+            && (timer.id.is_none() || until <= timer.at)
+        {
+            return Poll::Ready(());
         }
         let start = || SendWrapper::new(Timer::start(until, left));
         let timer = self.timer.get_or_insert_with(start);
