@@ -1,7 +1,7 @@
 //! Streams no upstream should send, told to every client: put right where that is certain, an error
 //! otherwise, never a wrong success.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use Expect::{Calls, Fails, Loses, Says};
 use router_wire::Dialect::{self, Anthropic, Gemini, OpenaiChat, OpenaiResponses};

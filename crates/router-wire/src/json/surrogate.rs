@@ -81,7 +81,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_comes_out_has_none(text in r#"(\\u[dD][89a-f][0-9]{2}|\\\\|\\n|x|é){0,20}"#) {
+        fn what_comes_out_has_none(text in r"(\\u[dD][89a-f][0-9]{2}|\\\\|\\n|x|é){0,20}") {
             if let Some((text, _)) = mended(&text) {
                 prop_assert!(mended(&text).is_none());
                 let quoted = format!("\"{text}\"");

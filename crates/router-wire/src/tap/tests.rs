@@ -28,13 +28,12 @@ fn check(dialect: Dialect, events: &[(&str, &str)], end: End) -> Tap {
 fn a_chat_stream_of_two_choices_ends_when_both_have() {
     let finish =
         |index: u8| format!("{{\"choices\":[{{\"index\":{index},\"finish_reason\":\"stop\"}}]}}");
-    let events = |count: u8| {
-        (0..count).map(|index| format!("data: {}\n\n", finish(index))).collect::<String>()
-    };
     for (choices, finished, end) in [(1, 1, End::Clean), (2, 1, End::Truncated), (2, 2, End::Clean)]
     {
         let mut tap = Tap::new(OpenaiChat).with_choices(choices);
-        tap.push(events(finished).as_bytes());
+        for index in 0..finished {
+            tap.push(format!("data: {}\n\n", finish(index)).as_bytes());
+        }
         assert_eq!(tap.finish(), end, "{finished} of {choices}");
     }
 }
