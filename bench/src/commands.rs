@@ -41,7 +41,6 @@ const COMMANDS: &[(&str, &str)] = &[
     ("default set p2/m2", "an edit: lock, check, backup, replace"),
     ("alias add a{} --targets p1/m1@2,p2/m2", "an edit that adds"),
     ("config --operation=set-master-key --generate-master-key=true", "an older operation"),
-    ("config undo", "going back"),
     ("explain --model a1 --offline", "a plan"),
     ("status", "which routers run"),
     ("setup codex --dry-run --model a1 --url http://127.0.0.1:8787", "a tool's settings"),
