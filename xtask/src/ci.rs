@@ -91,9 +91,16 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
     tools::coding_tools()?;
     shell::run("cargo", &["build", "--locked", "-p", "router-cli"])?;
     worker::run()?;
+    embedded()?;
     let mut line = vec!["nextest", "run", "--workspace", "--locked"];
     line.extend(arguments.iter().map(String::as_str));
     shell::run("cargo", &line)
+}
+
+/// Builds the Worker into the program, as releases have it, and compares the two.
+fn embedded() -> Result<()> {
+    let feature = ["--locked", "-p", "router-deploy", "--features", "embed-worker", "--lib"];
+    shell::run("cargo", &[&["test"][..], &feature, &["what_is_built_in"]].concat())
 }
 
 /// Runs every dialect on every other and writes down what the SDKs say.

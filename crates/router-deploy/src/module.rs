@@ -168,8 +168,9 @@ mod embedded {
     //! The files that `build.rs` found.
 
     #[cfg(feature = "embed-worker")]
-    pub(super) fn files() -> Option<&'static [(&'static str, &'static [u8])]> {
-        Some(include!(concat!(env!("OUT_DIR"), "/embedded.rs")))
+    pub(super) const fn files() -> Option<&'static [(&'static str, &'static [u8])]> {
+        const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+        Some(FILES)
     }
 
     #[cfg(not(feature = "embed-worker"))]
