@@ -38,6 +38,9 @@ struct Row {
     to: &'static str,
     /// CPU time per event or request, in µs; the least of the rounds.
     cpu_us: f64,
+    /// The same for `serde_json` reading the same bytes into a tree and writing that tree, which
+    /// translates nothing: what this machine is worth.
+    tree_us: f64,
     /// Allocations per event or request.
     allocations: f64,
     /// Where the project has promised a figure.
@@ -50,14 +53,16 @@ pub(crate) fn run(machine: Machine, dir: &Path) -> Result<()> {
     for (outbound, inbound) in pairs() {
         let events = stream(outbound)?;
         let work = || stream_through(outbound, inbound, &events);
-        let mut row = measure(outbound, inbound, float_of(events.len()), work)?;
+        let tree = || events.iter().try_for_each(|event| tree_of_event(event));
+        let mut row = measure(outbound, inbound, float_of(events.len()), (work, tree))?;
         let promised = (outbound, inbound) == (Dialect::OpenaiChat, Dialect::Anthropic);
         row.aim_us = promised.then_some(EVENT_AIM);
         results.streams.push(row);
     }
     for (inbound, outbound) in pairs() {
         let body = request(inbound)?;
-        let mut row = measure(inbound, outbound, 1.0, || request_to(inbound, &body, outbound))?;
+        let work = || request_to(inbound, &body, outbound);
+        let mut row = measure(inbound, outbound, 1.0, (work, || tree(&body)))?;
         let promised = (inbound, outbound) == (Dialect::Anthropic, Dialect::OpenaiChat);
         row.aim_us = promised.then_some(REQUEST_AIM);
         results.requests.push(row);
@@ -75,10 +80,27 @@ fn float_of(count: usize) -> f64 {
     float(u64::try_from(count).unwrap_or(u64::MAX))
 }
 
-/// Runs `work` until the figures stand.
-fn measure(from: Dialect, to: Dialect, units: f64, work: impl Fn() -> Result<()>) -> Result<Row> {
+/// Measures `work` beside `tree`.
+fn measure(
+    from: Dialect,
+    to: Dialect,
+    units: f64,
+    (work, tree): (impl Fn() -> Result<()>, impl Fn() -> Result<()>),
+) -> Result<Row> {
     work().with_context(|| format!("{from} to {to}"))?;
     let counted = allocation_counter::measure(|| drop(work()));
+    Ok(Row {
+        from: from.name(),
+        to: to.name(),
+        cpu_us: cpu_us(units, work)?,
+        tree_us: cpu_us(units, tree)?,
+        allocations: float(counted.count_total) / units,
+        aim_us: None,
+    })
+}
+
+/// Runs `work` until the figure stands: its CPU time per unit, in µs.
+fn cpu_us(units: f64, work: impl Fn() -> Result<()>) -> Result<f64> {
     let mut figures = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
         let before = Cpu::of(std::process::id())?;
@@ -92,13 +114,21 @@ fn measure(from: Dialect, to: Dialect, units: f64, work: impl Fn() -> Result<()>
         }
         figures.push(used.as_secs_f64() * 1e6 / f64::from(times) / units);
     }
-    Ok(Row {
-        from: from.name(),
-        to: to.name(),
-        cpu_us: figures.into_iter().fold(f64::INFINITY, f64::min),
-        allocations: float(counted.count_total) / units,
-        aim_us: None,
-    })
+    Ok(figures.into_iter().fold(f64::INFINITY, f64::min))
+}
+
+/// Reads JSON into a tree and writes the tree.
+fn tree(json: &[u8]) -> Result<()> {
+    let value: serde_json::Value = serde_json::from_slice(json)?;
+    std::hint::black_box(serde_json::to_vec(&value)?);
+    Ok(())
+}
+
+/// The same for what a server-sent event carries.
+fn tree_of_event(event: &[u8]) -> Result<()> {
+    let lines = event.split(|&byte| byte == b'\n');
+    let data = lines.filter_map(|line| line.strip_prefix(b"data: "));
+    data.filter(|data| data.starts_with(b"{")).try_for_each(tree)
 }
 
 /// A stream in one dialect, event by event: Chat's own with text and two tool calls, or what the
@@ -185,7 +215,9 @@ fn translated(inbound: Dialect, body: &[u8], outbound: Dialect) -> Result<Vec<u8
 fn markdown(results: &Results) -> String {
     let mut text = report::heading(&results.machine, "Translation in the process");
     text += &format!(
-        "\nThe best of {ROUNDS} rounds on one thread. CPU is that of decoder and encoder together.\n\n\
+        "\nThe best of {ROUNDS} rounds on one thread. CPU is that of decoder and encoder together. \
+         Beside it: `serde_json` reading the same bytes into a tree and writing that tree, which \
+         translates nothing and says what the machine is worth.\n\n\
          {STREAM_EVENTS} events of a Chat stream with text and two tool calls, or the same in the \
          upstream's dialect:\n\n"
     );
@@ -200,13 +232,13 @@ fn markdown(results: &Results) -> String {
 
 fn table(text: &mut String, unit: &str, rows: &[Row]) {
     let (cpu, count) = (format!("µs per {unit}"), format!("allocations per {unit}"));
-    text.push_str(&report::row(["from", "to", &cpu, &count, "aim, µs"]));
-    text.push_str("|---|---|---:|---:|---:|\n");
+    text.push_str(&report::row(["from", "to", &cpu, "serde_json, µs", &count, "aim, µs"]));
+    text.push_str("|---|---|---:|---:|---:|---:|\n");
     for row in rows {
         let aim = row.aim_us.map_or_else(String::new, |aim| format!("≤ {}", figure(aim)));
-        let figures = [figure(row.cpu_us), figure(row.allocations), aim];
+        let figures = [row.cpu_us, row.tree_us, row.allocations].map(figure);
         text.push_str(&report::row(
-            [row.from.to_owned(), row.to.to_owned()].into_iter().chain(figures),
+            [row.from.to_owned(), row.to.to_owned()].into_iter().chain(figures).chain([aim]),
         ));
     }
 }

@@ -95,9 +95,7 @@ impl Catalog {
     /// `provider/model`; empty for a reference of another catalog.
     pub fn name(&self, model: ModelRef) -> String {
         match (self.provider(model), self.model(model)) {
-            (Some(provider), Some(model)) => {
-                format!("{}/{}", provider.id, model.id)
-            }
+            (Some(provider), Some(model)) => [provider.id.as_str(), "/", &model.id].concat(),
             _ => String::new(),
         }
     }

@@ -86,7 +86,8 @@ pub struct Job<H: Host> {
 pub(crate) async fn run<H: Host>(job: Job<H>) -> Result<Response<ReplyBody<H>>, Refused<H>> {
     let interval = job.host.snapshot().config.catalog.routing.stream.keep_alive;
     if !job.stream || interval.is_zero() {
-        return drive(job).await;
+        // Several kilobytes, which every caller's future would hold and copy.
+        return Box::pin(drive(job)).await;
     }
     let (dialect, id, asked, array) = (job.dialect, job.id, job.asked.clone(), job.array);
     let mut driving: Driving<H> = Box::pin(drive(job));
@@ -218,10 +219,10 @@ pub fn estimate(body_bytes: usize) -> Tokens {
 fn commit<H: Host>(
     job: &Job<H>,
     mut settling: Settling<H>,
-    ready: Ready<H>,
+    mut ready: Ready<H>,
 ) -> Response<ReplyBody<H>> {
     settling.committed();
-    let mut headers = ready.headers();
+    let mut headers = std::mem::take(ready.headers_mut());
     if job.host.snapshot().config.server.debug {
         headers::add_debug(job, settling.exchange(), &mut headers);
     }

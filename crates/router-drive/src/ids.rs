@@ -24,13 +24,38 @@ impl RequestId {
 
     /// The id as the `x-request-id` header.
     pub fn header(self) -> HeaderValue {
-        HeaderValue::from_str(&self.to_string())
+        HeaderValue::from_bytes(&self.text())
             .unwrap_or_else(|_| HeaderValue::from_static("req_unknown"))
+    }
+
+    /// The id as ASCII.
+    fn text(self) -> [u8; 28] {
+        let mut text = *b"req_000000000000000000000000";
+        let words = (u128::from(self.high) << 64) | u128::from(self.low);
+        for (place, digit) in text.iter_mut().skip(4).enumerate() {
+            let value = words >> (124 - 4 * place) & 0xF;
+            let value = u8::try_from(value).unwrap_or(0);
+            *digit = if value < 10 { b'0' + value } else { b'a' + value - 10 };
+        }
+        text
     }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "req_{:016x}{:08x}", self.high, self.low >> 32)
+        f.write_str(std::str::from_utf8(&self.text()).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_24_digits_of_its_words() {
+        let id = RequestId::new(0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
+        assert_eq!(id.to_string(), "req_0123456789abcdeffedcba98");
+        assert_eq!(id.header(), "req_0123456789abcdeffedcba98");
+        assert_eq!(RequestId::new(0, 0).to_string(), format!("req_{:024}", 0));
     }
 }

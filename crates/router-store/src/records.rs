@@ -229,9 +229,12 @@ fn insert(
     let transaction = connection.transaction()?;
     {
         let mut put = transaction.prepare("INSERT INTO exchange (time, body) VALUES (?1, ?2)")?;
+        let mut body = Vec::new();
         for record in records {
             let time = i64::try_from(record.at.0).unwrap_or(i64::MAX);
-            put.execute(params![time, serde_json::to_string(record)?])?;
+            body.clear();
+            serde_json::to_writer(&mut body, record)?;
+            put.execute(params![time, std::str::from_utf8(&body)?])?;
         }
     }
     transaction.commit()?;

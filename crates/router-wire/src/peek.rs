@@ -296,6 +296,18 @@ pub fn find<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
     Members::new(object).find(|entry| entry.is(name)).map(|entry| entry.value)
 }
 
+/// The values of the members called `names`, the first of each, by one walk; as [`find`] otherwise.
+pub fn find_each<'a, const N: usize>(object: &'a [u8], names: [&str; N]) -> [Option<&'a [u8]>; N] {
+    let mut found = [None; N];
+    for entry in Members::new(object) {
+        let wanted = found.iter_mut().zip(names).find(|(_, name)| entry.is(name));
+        if let Some((slot, _)) = wanted {
+            slot.get_or_insert(entry.value);
+        }
+    }
+    found
+}
+
 /// Follows `path` through nested objects.
 pub fn find_path<'a>(object: &'a [u8], path: &[&str]) -> Option<&'a [u8]> {
     path.iter().try_fold(object, |at, name| find(at, name))

@@ -66,10 +66,14 @@ pub fn classify_transport(fault: Fault, status: Option<u16>, message: &str) -> F
 ///
 /// For a 2xx the body must be JSON that says by its shape that it is an error.
 pub fn classify(answer: &Answer<'_>, now: UnixMs) -> Option<Failure> {
+    let is_success = (200..300).contains(&answer.status);
+    if is_success && !UpstreamError::is_possible(answer.body) {
+        return None;
+    }
     let body = UpstreamError::read(answer.status, answer.body);
     let status = match answer.status {
-        200..300 if body.is_error => stated(&body),
-        200..300 => return None,
+        _ if is_success && body.is_error => stated(&body),
+        _ if is_success => return None,
         status => status,
     };
     let retry_after = retry_after(answer.headers, &body, now);

@@ -73,10 +73,10 @@ impl<H: Host> Ready<H> {
     }
 
     /// The headers for the client.
-    pub(crate) fn headers(&self) -> HeaderMap {
+    pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap {
         match self {
-            Self::Whole(whole) => whole.headers.clone(),
-            Self::Stream(stream) => stream.headers.clone(),
+            Self::Whole(whole) => &mut whole.headers,
+            Self::Stream(stream) => &mut stream.headers,
         }
     }
 }

@@ -225,9 +225,13 @@ fn a_success_that_is_an_error_is_recognised() {
         r#"{"choices":[],"error":{"message":"m"}}"#,
         r#"{"type":"response.failed","response":{"status":"failed","error":{}}}"#,
         r#"{"type":"error","error":{}}"#,
+        r#"{"object":"error","message":"m"}"#,
+        r#"{"\u0065rror":{"message":"m"}}"#,
+        r#"{"type":"\u0065rror"}"#,
         "\u{feff}{\"error\":{\"message\":\"m\"}}",
     ] {
         assert!(UpstreamError::read(200, error.as_bytes()).is_error, "{error}");
+        assert!(UpstreamError::is_possible(error.as_bytes()), "{error}");
     }
     for answer in [
         r#"{"id":"x","error":null,"output":[]}"#,
@@ -247,6 +251,7 @@ proptest! {
     #[test]
     fn any_error_body_is_survived(status in any::<u16>(), bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
         let error = UpstreamError::read(status, &bytes);
+        prop_assert!(!error.is_error || UpstreamError::is_possible(&bytes));
         let error = error.to_client_error();
         prop_assert!((400..=u16::MAX).contains(&error.status));
         for dialect in Dialect::ALL {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{ClientError, ErrorKind};
+use crate::peek::{Entry, Members, text_of};
 
 /// Bytes of a body that are looked at.
 const BODY_BYTES_MAX: usize = 64 << 10;
@@ -49,6 +50,20 @@ impl UpstreamError {
             };
         }
         error
+    }
+
+    /// Whether `body`, JSON that came with a success, may say by its shape that it is an error:
+    /// where this says no, [`Self::read`] would too. Done for every whole answer, so the words are
+    /// searched for before anything is walked.
+    pub fn is_possible(body: &[u8]) -> bool {
+        let text = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body).trim_ascii_start();
+        if !text.starts_with(b"{") {
+            // Lists of errors are rare enough to be read.
+            return true;
+        }
+        let has = |words: &[u8]| memchr::memmem::find(text, words).is_some();
+        (has(b"error\"") || has(b"\"response\"") || has(b"\\u"))
+            && Members::new(text).any(|entry| is_telling(&entry))
     }
 
     /// The failure a client is told, with the status it came with.
@@ -169,6 +184,16 @@ impl UpstreamError {
         let text = text.trim();
         let message = if text.starts_with('<') { title(text) } else { text };
         Self { message: bounded(message), ..Self::default() }
+    }
+}
+
+/// Whether a member may be what [`has_error_shape`] looks for.
+fn is_telling(entry: &Entry<'_>) -> bool {
+    let says_error = || text_of(entry.value).is_none_or(|text| text == "error");
+    match () {
+        () if entry.is("error") => entry.value != b"null",
+        () if entry.is("type") || entry.is("object") => says_error(),
+        () => entry.is("response"),
     }
 }
 
