@@ -114,6 +114,7 @@ pub(crate) fn errors(data: &[u8]) {
     }
     for status in [400, 404, 429, 500, 529] {
         let read = UpstreamError::read(status, data);
+        assert!(!read.is_error || UpstreamError::is_possible(data));
         let debug = format!("{read:?}");
         assert_eq!(debug, format!("{:?}", UpstreamError::read(status, data)));
     }

@@ -145,6 +145,7 @@ impl<'a> Planner<'a> {
         if depth >= DEPTH_MAX {
             return;
         }
+        self.lanes.reserve(alias.targets.len());
         let mut leaves = Vec::with_capacity(alias.targets.len());
         let mut branches = Vec::with_capacity(alias.targets.len());
         for (index, target) in alias.targets.iter().enumerate() {
@@ -171,6 +172,7 @@ impl<'a> Planner<'a> {
             turns.append(&mut taken);
             turns.extend_from_slice(&branch.turns);
         }
+        out.reserve(leaves.len());
         let rest = order.iter().copied().filter(|index| Some(*index) != kept);
         for branch in kept.into_iter().chain(rest).filter_map(|index| branches.get(index)) {
             out.extend_from_slice(leaves.get(branch.leaves.0..branch.leaves.1).unwrap_or_default());
@@ -223,6 +225,7 @@ impl<'a> Planner<'a> {
 
     /// Appends the candidates of `leaves`, leaving out models already listed.
     pub(super) fn list(&self, leaves: &[Leaf], tier: Tier, plan: &mut Plan) {
+        plan.candidates.reserve(leaves.len().min(CANDIDATES_MAX));
         for leaf in leaves {
             let listed = plan.candidates.iter().any(|c| c.model == leaf.model)
                 || plan.skipped.iter().any(|s| s.model == leaf.model);
@@ -316,19 +319,19 @@ impl Branch {
         turns: Vec<Turn>,
     ) -> Self {
         let weight = config.weight.filter(|weight| weight.is_finite() && *weight > 0.0);
-        let open: Vec<_> = leaves.iter().filter(|leaf| leaf.open).collect();
+        let open = || leaves.iter().filter(|leaf| leaf.open);
         // A nested alias has the quota its open targets have on average, and is as healthy, fast
         // and cheap as the one it would use.
-        let count = u64::try_from(open.len()).unwrap_or(u64::MAX);
-        let quota = open.iter().map(|leaf| leaf.merit.quota).sum::<f64>() * ratio(1, count);
-        let first = open.first();
+        let count = u64::try_from(open().count()).unwrap_or(u64::MAX);
+        let quota = open().map(|leaf| leaf.merit.quota).sum::<f64>() * ratio(1, count);
+        let first = open().next();
         Self {
             target,
             weight: weight.unwrap_or(1.0),
             open: first.is_some(),
             merit: Merit {
                 quota,
-                failures: open.iter().map(|leaf| leaf.merit.failures).min().unwrap_or(0),
+                failures: open().map(|leaf| leaf.merit.failures).min().unwrap_or(0),
                 latency_ms: first.and_then(|leaf| leaf.merit.latency_ms),
                 cost: first.and_then(|leaf| leaf.merit.cost),
             },
