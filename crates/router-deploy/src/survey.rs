@@ -121,8 +121,8 @@ pub(crate) async fn subdomain(api: &Api, account: &str) -> Result<String, Failur
     let found = api.find(&format!("/accounts/{account}/workers/subdomain")).await?;
     found.as_ref().and_then(|found| text(found, "subdomain")).ok_or_else(|| {
         Failure::input("the account has no workers.dev subdomain").hint(format!(
-            "choose one at https://dash.cloudflare.com/{account}/workers/onboarding, or use \
-             --custom-domain"
+            "choose one at https://dash.cloudflare.com/{account}/workers/onboarding; an account's \
+             first Worker needs it, wherever it answers"
         ))
     })
 }

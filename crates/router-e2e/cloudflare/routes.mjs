@@ -173,6 +173,9 @@ function putRules(c) {
     const { characteristics, period, requests_per_period: requests, mitigation_timeout: timeout } = ratelimit ?? {};
     const good = characteristics?.includes("cf.colo.id") && [10, 60, 120, 300].includes(period) && requests > 0 && timeout > 0;
     if (limit !== Boolean(good)) throw new ApiError(400, 20120, "ratelimit");
+    // What a plan counts by, and for how long: "Availability" in Cloudflare's documentation.
+    const free = period === 10 && timeout === 10 && !/http\.(?!request\.uri\.path)/.test(expression);
+    if (limit && c.world.plan === "free" && !free) throw new ApiError(400, 20120, "not on this plan");
   }
   return { id: id(), phase: c.phase, rules };
 }
@@ -192,6 +195,9 @@ function setDomain(c, hostname, service, zoneId, zoneName) {
   const owner = c.world.zones.find((each) => each.id === zoneId || each.name === zoneName);
   if (!owner) throw new ApiError(400, 100114, `no zone for ${hostname}`);
   if (!c.world.scripts.has(service)) throw new ApiError(404, 10007, "This Worker does not exist on your account.");
+  if (c.world.records.includes(hostname)) {
+    throw new ApiError(409, 100117, `Hostname '${hostname}' already has externally managed DNS records (A, CNAME, etc).`);
+  }
   c.world.domains = c.world.domains.filter((each) => each.hostname !== hostname);
   const domain = {
     id: id(), cert_id: randomUUID(), hostname, service, environment: "production", zone_id: owner.id, zone_name: owner.name,
@@ -228,7 +234,11 @@ function service(c) {
 }
 
 async function upload(c) {
-  const found = c.world.scripts.get(c.name) ?? new Script(c.name, c.account);
+  const known = c.world.scripts.get(c.name);
+  if (!known && !c.world.subdomains[c.account]) {
+    throw new ApiError(403, 10063, "You need a workers.dev subdomain in order to proceed.");
+  }
+  const found = known ?? new Script(c.name, c.account);
   const strict = c.query.get("bindings_inherit") === "strict";
   const form = await readUpload(c.request, c.bytes, found, c.world.plan, strict);
   const startup = await c.world.edge.start(found, form);

@@ -73,6 +73,19 @@ fn a_deploy_that_is_cut_short_says_what_is_done_and_the_next_continues() -> Resu
     Ok(())
 }
 
+/// The call was carried out and nobody heard of it: the second try meets its own work.
+#[test]
+fn an_upload_whose_answer_is_lost_is_not_said_to_have_done_nothing() -> Result<()> {
+    let cloudflare = cloudflare()?;
+    cloudflare.lose_answer("PUT", "/workers/scripts/[^/]+$")?;
+    let lost = cloudflare.deploy(&[WORKERS_DEV])?;
+    failed(&lost, 1, "the upload may have arrived all the same")?;
+    ensure!(!lost.err.contains("as it was before"), "{}", lost.err);
+    done(&cloudflare.deploy(&[WORKERS_DEV])?)?;
+    ensure!(cloudflare.models(KEY)?.status == 200);
+    Ok(())
+}
+
 #[test]
 fn a_migration_of_another_program_is_not_run_over() -> Result<()> {
     let cloudflare = cloudflare()?;
