@@ -29,7 +29,7 @@ const TABLE = [
   ["PUT", "/accounts/:account/workers/scripts/:name", upload],
   ["DELETE", "/accounts/:account/workers/scripts/:name", removeScript],
   ["GET", "/accounts/:account/workers/scripts/:name/settings", settings],
-  ["PATCH", "/accounts/:account/workers/scripts/:name/script-settings", (c) => ({ tags: script(c).tags })],
+  ["PATCH", "/accounts/:account/workers/scripts/:name/script-settings", changeSettings],
   ["GET", "/accounts/:account/workers/scripts/:name/subdomain", (c) => script(c).subdomain],
   ["POST", "/accounts/:account/workers/scripts/:name/subdomain", switchSubdomain],
   ["PUT", "/accounts/:account/workers/scripts/:name/routes", wranglerRoutes],
@@ -243,6 +243,7 @@ async function upload(c) {
   const form = await readUpload(c.request, c.bytes, found, c.world.plan, strict);
   const startup = await c.world.edge.start(found, form);
   found.classes = form.classes;
+  found.settings = settingsOf(form.metadata);
   if (form.metadata.migrations) found.migrationTag = form.metadata.migrations.new_tag;
   c.world.scripts.set(c.name, found);
   const made = found.addVersion(form, form.metadata.annotations?.["workers/message"]);
@@ -273,6 +274,20 @@ async function removeScript(c) {
   return { id: c.name };
 }
 
+// Settings that belong to no version. An upload without them resets them.
+const settingsOf = ({ observability = null, logpush = false, tail_consumers: consumers = null }) => ({
+  observability,
+  logpush,
+  tail_consumers: consumers,
+});
+
+function changeSettings(c) {
+  const found = script(c);
+  const body = json(c.request, c.bytes, [], ["observability", "logpush", "tail_consumers", "tags"]);
+  found.settings = settingsOf({ ...found.settings, ...body });
+  return { ...found.settings, tags: found.tags };
+}
+
 function settings(c) {
   const { metadata, bindings } = script(c).current;
   return {
@@ -280,6 +295,7 @@ function settings(c) {
     compatibility_date: metadata.compatibility_date,
     compatibility_flags: metadata.compatibility_flags ?? [],
     usage_model: "standard",
+    ...script(c).settings,
     tags: script(c).tags,
   };
 }

@@ -16,19 +16,30 @@ fn a_second_deploy_migrates_nothing_and_keeps_what_others_set() -> Result<()> {
     };
     let before = count(KEY)?;
     let other = "LLM_ROUTER_ALLOWED_IPS";
+    let call = |method: &str, rest: &str, body: &str| -> Result<()> {
+        let path = format!("/client/v4/accounts/{ACCOUNT}/workers/scripts/llm-router-route/{rest}");
+        let bearer = format!("Bearer {}", router_e2e::cloudflare::TOKEN);
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let api = cloudflare.api().split('/').nth(2).unwrap().parse()?;
+        let set = router_e2e::http::send(api, method, &path, &headers, body.as_bytes())?;
+        ensure!(set.status == 200, "{}", set.text());
+        Ok(())
+    };
     let by_hand = format!(r#"{{"name":"{other}","text":"192.0.2.0/24","type":"secret_text"}}"#);
-    let path = format!("/client/v4/accounts/{ACCOUNT}/workers/scripts/llm-router-route/secrets");
-    let bearer = format!("Bearer {}", router_e2e::cloudflare::TOKEN);
-    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
-    let api = cloudflare.api().split('/').nth(2).unwrap().parse()?;
-    let set = router_e2e::http::send(api, "PUT", &path, &headers, by_hand.as_bytes())?;
-    ensure!(set.status == 200, "{}", set.text());
+    call("PUT", "secrets", &by_hand)?;
+    // Logs that the operator has turned on in the dashboard.
+    call("PATCH", "script-settings", r#"{"observability":{"enabled":true},"logpush":true}"#)?;
     let second = cloudflare.deploy(&[WORKERS_DEV, "--json"])?;
     done(&second)?;
     ensure!(!second.out.contains("migration to"), "{}", second.out);
     ensure!(document(&second)?["plan"]["kept"] == serde_json::json!([other]), "{}", second.out);
     let script = &cloudflare.state()?["scripts"][0];
     ensure!(script["bindings"].to_string().contains(other), "{script:#}");
+    let settings = &script["settings"];
+    ensure!(
+        settings["observability"]["enabled"] == true && settings["logpush"] == true,
+        "{script:#}"
+    );
     ensure!(count(KEY)? > before, "the counters are kept");
     Ok(())
 }
