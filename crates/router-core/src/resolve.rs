@@ -10,12 +10,16 @@
 //!
 //! Provider ids are compared without regard to case, everything else exactly.
 
+use std::borrow::Cow;
+
 use crate::catalog::{Catalog, Model, ModelRef, Provider};
 
 /// The word that stands for the default model.
 pub const DEFAULT_WORD: &str = "smart";
 /// Near names and rivals listed in an error.
 const LISTED_MAX: usize = 5;
+/// Bytes of a name that an error repeats. What is longer is nobody's, and near to nobody's.
+const SHOWN_MAX: usize = 200;
 
 /// What a request is routed by.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -53,7 +57,7 @@ pub enum ResolveError {
     /// Nothing is called so.
     #[error("unknown model `{requested}`{}", near_text(.near))]
     Unknown {
-        /// The name as the client sent it.
+        /// The name as the client sent it, or its beginning.
         requested: String,
         /// Names the client may have meant, best first.
         near: Vec<String>,
@@ -117,6 +121,15 @@ impl Catalog {
     }
 }
 
+/// A name as an error repeats it: cut short if a client made it absurdly long.
+pub fn shown(name: &str) -> Cow<'_, str> {
+    if name.len() <= SHOWN_MAX {
+        return Cow::Borrowed(name);
+    }
+    let cut = name.get(..name.floor_char_boundary(SHOWN_MAX)).unwrap_or_default();
+    Cow::Owned(format!("{cut}…"))
+}
+
 /// Resolves what a client asked for.
 pub fn resolve(catalog: &Catalog, requested: Option<&str>) -> Result<Route, ResolveError> {
     match requested.map(str::trim) {
@@ -133,7 +146,10 @@ fn default_route(catalog: &Catalog) -> Result<Route, ResolveError> {
 }
 
 fn named(catalog: &Catalog, name: &str) -> Result<Route, ResolveError> {
-    let unknown = || ResolveError::Unknown { requested: name.into(), near: near(catalog, name) };
+    let unknown = || ResolveError::Unknown {
+        requested: shown(name).into_owned(),
+        near: if name.len() > SHOWN_MAX { Vec::new() } else { near(catalog, name) },
+    };
     if let Some(alias) = name.strip_prefix("alias:") {
         return catalog.aliases.get_key_value(alias).map(alias_route).ok_or_else(unknown);
     }

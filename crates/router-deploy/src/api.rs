@@ -13,6 +13,8 @@ use serde_json::Value;
 
 mod explain;
 
+pub(crate) use explain::may_be_done;
+
 /// Where the API lives.
 pub const API_URL: &str = "https://api.cloudflare.com/client/v4";
 /// Entries of one page; the API's own maximum for zones and memberships.

@@ -4,7 +4,7 @@ use router_operator::Failure;
 use serde_json::Value;
 
 use crate::Api;
-use crate::api::Body;
+use crate::api::{Body, may_be_done};
 use crate::plan::{Action, NAMESPACE, Plan, Step};
 use crate::survey::text;
 
@@ -80,6 +80,8 @@ fn stopped(plan: &Plan, step: &Step, done: &Applied, is_up: bool, failure: Failu
     let (at, of) = (done.steps + 1, plan.steps.len());
     let state = if is_up {
         "the new Worker is up, but not everything around it is set"
+    } else if matches!(step.action, Action::Upload) && may_be_done(&failure) {
+        "the upload may have arrived all the same: `llm-router deploy status` tells"
     } else {
         "the Worker is as it was before"
     };

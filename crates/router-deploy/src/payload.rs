@@ -257,6 +257,13 @@ fn strip(document: &mut Map<String, Value>, left_out: &mut Vec<String>) {
             take(provider, &collect::CREDENTIALS, &place, left_out);
         }
     }
+    for list in collect::CLIENTS {
+        for (index, client) in collect::objects(document.get_mut(list)).enumerate() {
+            if client.get("enabled") == Some(&Value::Bool(false)) {
+                take(client, &collect::CLIENT, &format!("{list}[{index}]."), left_out);
+            }
+        }
+    }
     left_out.retain(|path| !path.ends_with("asterKey") && !path.ends_with("master-key"));
 }
 

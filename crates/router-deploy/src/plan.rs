@@ -227,10 +227,13 @@ fn metadata(
         "bindings": bindings,
         "annotations": { "workers/message": concat!("llm-router ", env!("CARGO_PKG_VERSION")) },
     });
-    if let (Some(migrations), Some(object)) =
-        (migrations(request, survey)?, metadata.as_object_mut())
-    {
-        object.insert("migrations".to_owned(), migrations);
+    if let Some(object) = metadata.as_object_mut() {
+        for (name, value) in survey.existing.iter().flat_map(|existing| &existing.settings) {
+            object.insert((*name).to_owned(), value.clone());
+        }
+        if let Some(migrations) = migrations(request, survey)? {
+            object.insert("migrations".to_owned(), migrations);
+        }
     }
     Ok(metadata)
 }

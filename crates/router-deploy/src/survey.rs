@@ -36,7 +36,12 @@ pub struct Existing {
     pub bindings: BTreeMap<String, String>,
     /// What the last deploy left.
     pub marker: Option<Marker>,
+    /// Settings of the operator's that an upload without them would reset.
+    pub(crate) settings: BTreeMap<&'static str, Value>,
 }
+
+/// Settings that are made in the dashboard, such as whether logs are kept.
+const KEPT_SETTINGS: [&str; 3] = ["observability", "logpush", "tail_consumers"];
 
 impl Existing {
     /// Whether the Worker has a master key that is not the config's.
@@ -106,6 +111,11 @@ pub(crate) async fn existing(
         modified: text(script, "modified_on"),
         ..Existing::default()
     };
+    for name in KEPT_SETTINGS {
+        if let Some(value) = settings.get(name).filter(|value| !value.is_null()) {
+            existing.settings.insert(name, value.clone());
+        }
+    }
     for binding in settings.get("bindings").and_then(Value::as_array).into_iter().flatten() {
         let Some(name) = text(binding, "name") else { continue };
         if name == marker::NAME {
@@ -121,8 +131,8 @@ pub(crate) async fn subdomain(api: &Api, account: &str) -> Result<String, Failur
     let found = api.find(&format!("/accounts/{account}/workers/subdomain")).await?;
     found.as_ref().and_then(|found| text(found, "subdomain")).ok_or_else(|| {
         Failure::input("the account has no workers.dev subdomain").hint(format!(
-            "choose one at https://dash.cloudflare.com/{account}/workers/onboarding, or use \
-             --custom-domain"
+            "choose one at https://dash.cloudflare.com/{account}/workers/onboarding; an account's \
+             first Worker needs it, wherever it answers"
         ))
     })
 }

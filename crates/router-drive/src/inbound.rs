@@ -88,6 +88,11 @@ where
         other => other,
     };
     let caller = admit(snapshot, head)?;
+    if caller == Caller::Anyone && network::is_foreign_page(&config.server.cors, &head.headers) {
+        let message = "a web page may not use a router that asks for no key, unless \
+                       `server.cors.allowedOrigins` lists it";
+        return Err(ClientError::new(ErrorKind::Permission, message).into());
+    }
     match operation? {
         Operation::Describe => Ok(describe::service()),
         Operation::Models { shape } => Ok(describe::models(snapshot, caller, head, shape)),

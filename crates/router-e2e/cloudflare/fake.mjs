@@ -20,13 +20,18 @@ const world = {
   plan: options.plan ?? "free",
   accounts: options.accounts ?? [{ id: "a".repeat(32), name: "Example" }],
   zones: options.zones ?? [],
+  // A token that may change a zone's rules and nothing else, as a token for Workers may not.
+  rulesToken: options.rulesToken ?? "test-rules-token",
+  // Hosts that have DNS records of somebody's.
+  records: options.records ?? [],
   subdomains: options.subdomains ?? { ["a".repeat(32)]: "example" },
   scripts: new Map(),
   routes: [],
   domains: [],
   namespaces: [],
   tails: new Map(),
-  // Faults to come: { method, path, status, code, message, times, after }.
+  // Faults to come: { method, path, status, code, message, times }; with `drop` the connection is
+  // cut instead, and with `after` that happens when the call has been carried out.
   faults: [],
   calls: [],
 };
@@ -38,13 +43,16 @@ async function body(request) {
   return Buffer.concat(chunks);
 }
 
-function authenticate(request) {
+function authenticate(request, path) {
   const header = request.headers.authorization;
   if (!header) throw new ApiError(400, 9106, "Missing X-Auth-Key, X-Auth-Email or Authorization headers");
   if (!/^Bearer [\x21-\x7e]+$/.test(header)) {
     throw new ApiError(400, 6003, "Invalid request headers");
   }
-  if (header !== `Bearer ${world.token}`) throw new ApiError(401, 1000, "Invalid API Token");
+  const ofRules = header === `Bearer ${world.rulesToken}`;
+  if (!ofRules && header !== `Bearer ${world.token}`) throw new ApiError(401, 1000, "Invalid API Token");
+  const rules = /^\/zones\/[^/]+\/rulesets\//.test(path);
+  if (rules !== ofRules) throw new ApiError(403, 10000, "Authentication error");
 }
 
 async function control(request, path, bytes) {
@@ -85,9 +93,10 @@ async function answer(request, response) {
       text = JSON.stringify(await control(request, path, bytes));
     } else {
       if (!url.pathname.startsWith("/client/v4/")) throw new ApiError(404, 7003, "Could not route");
-      authenticate(request);
+      authenticate(request, path);
       const planned = fault(request.method, path);
       if (planned?.drop) {
+        if (planned.after) await routes(world, request, path, url.searchParams, bytes);
         world.calls.push({ method: request.method, path: path + url.search, status: 0 });
         request.socket.destroy();
         return;

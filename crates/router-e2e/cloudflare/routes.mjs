@@ -29,7 +29,7 @@ const TABLE = [
   ["PUT", "/accounts/:account/workers/scripts/:name", upload],
   ["DELETE", "/accounts/:account/workers/scripts/:name", removeScript],
   ["GET", "/accounts/:account/workers/scripts/:name/settings", settings],
-  ["PATCH", "/accounts/:account/workers/scripts/:name/script-settings", (c) => ({ tags: script(c).tags })],
+  ["PATCH", "/accounts/:account/workers/scripts/:name/script-settings", changeSettings],
   ["GET", "/accounts/:account/workers/scripts/:name/subdomain", (c) => script(c).subdomain],
   ["POST", "/accounts/:account/workers/scripts/:name/subdomain", switchSubdomain],
   ["PUT", "/accounts/:account/workers/scripts/:name/routes", wranglerRoutes],
@@ -173,6 +173,9 @@ function putRules(c) {
     const { characteristics, period, requests_per_period: requests, mitigation_timeout: timeout } = ratelimit ?? {};
     const good = characteristics?.includes("cf.colo.id") && [10, 60, 120, 300].includes(period) && requests > 0 && timeout > 0;
     if (limit !== Boolean(good)) throw new ApiError(400, 20120, "ratelimit");
+    // What a plan counts by, and for how long: "Availability" in Cloudflare's documentation.
+    const free = period === 10 && timeout === 10 && !/http\.(?!request\.uri\.path)/.test(expression);
+    if (limit && c.world.plan === "free" && !free) throw new ApiError(400, 20120, "not on this plan");
   }
   return { id: id(), phase: c.phase, rules };
 }
@@ -192,6 +195,9 @@ function setDomain(c, hostname, service, zoneId, zoneName) {
   const owner = c.world.zones.find((each) => each.id === zoneId || each.name === zoneName);
   if (!owner) throw new ApiError(400, 100114, `no zone for ${hostname}`);
   if (!c.world.scripts.has(service)) throw new ApiError(404, 10007, "This Worker does not exist on your account.");
+  if (c.world.records.includes(hostname)) {
+    throw new ApiError(409, 100117, `Hostname '${hostname}' already has externally managed DNS records (A, CNAME, etc).`);
+  }
   c.world.domains = c.world.domains.filter((each) => each.hostname !== hostname);
   const domain = {
     id: id(), cert_id: randomUUID(), hostname, service, environment: "production", zone_id: owner.id, zone_name: owner.name,
@@ -228,11 +234,16 @@ function service(c) {
 }
 
 async function upload(c) {
-  const found = c.world.scripts.get(c.name) ?? new Script(c.name, c.account);
+  const known = c.world.scripts.get(c.name);
+  if (!known && !c.world.subdomains[c.account]) {
+    throw new ApiError(403, 10063, "You need a workers.dev subdomain in order to proceed.");
+  }
+  const found = known ?? new Script(c.name, c.account);
   const strict = c.query.get("bindings_inherit") === "strict";
   const form = await readUpload(c.request, c.bytes, found, c.world.plan, strict);
   const startup = await c.world.edge.start(found, form);
   found.classes = form.classes;
+  found.settings = settingsOf(form.metadata);
   if (form.metadata.migrations) found.migrationTag = form.metadata.migrations.new_tag;
   c.world.scripts.set(c.name, found);
   const made = found.addVersion(form, form.metadata.annotations?.["workers/message"]);
@@ -263,6 +274,20 @@ async function removeScript(c) {
   return { id: c.name };
 }
 
+// Settings that belong to no version. An upload without them resets them.
+const settingsOf = ({ observability = null, logpush = false, tail_consumers: consumers = null }) => ({
+  observability,
+  logpush,
+  tail_consumers: consumers,
+});
+
+function changeSettings(c) {
+  const found = script(c);
+  const body = json(c.request, c.bytes, [], ["observability", "logpush", "tail_consumers", "tags"]);
+  found.settings = settingsOf({ ...found.settings, ...body });
+  return { ...found.settings, tags: found.tags };
+}
+
 function settings(c) {
   const { metadata, bindings } = script(c).current;
   return {
@@ -270,6 +295,7 @@ function settings(c) {
     compatibility_date: metadata.compatibility_date,
     compatibility_flags: metadata.compatibility_flags ?? [],
     usage_model: "standard",
+    ...script(c).settings,
     tags: script(c).tags,
   };
 }

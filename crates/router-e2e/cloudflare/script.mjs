@@ -32,6 +32,7 @@ export class Script {
       classes: new Set(),
       modified: new Date().toISOString(),
       tags: [],
+      settings: {},
     });
   }
 
@@ -46,6 +47,7 @@ export class Script {
       name: this.name,
       subdomain: this.subdomain,
       migrationTag: this.migrationTag,
+      settings: this.settings,
       versions: this.versions.length,
       deployments: this.deployments.map((each) => each.versions[0].version_id),
       bindings: this.current?.bindings.map(shown) ?? [],

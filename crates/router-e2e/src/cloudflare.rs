@@ -14,6 +14,8 @@ use crate::router::{self, Ended};
 
 /// The token the API insists on.
 pub const TOKEN: &str = "cf-token-kJ8vQ2mZ7xR4tB9nW3cL";
+/// The token for a zone's rules.
+pub const RULES_TOKEN: &str = "cf-rules-token-W3xT8nL5qY2z";
 /// The account of [`TOKEN`].
 pub const ACCOUNT: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 /// A zone of the account.
@@ -49,6 +51,7 @@ impl Cloudflare {
         }
         let mut world = json!({
             "token": TOKEN,
+            "rulesToken": RULES_TOKEN,
             "accounts": [{ "id": ACCOUNT, "name": "Example" }],
             "zones": [{ "id": ZONE, "name": "example.com", "account": { "id": ACCOUNT } }],
         });
@@ -152,11 +155,21 @@ impl Cloudflare {
     /// Makes the next `times` calls of `method` to a path that matches fail with `status`, or, for
     /// 0, cuts their connections.
     pub fn fail(&self, method: &str, path: &str, status: u16, times: u32) -> Result<()> {
-        let fault = json!([{
+        self.fault(&json!({
             "method": method, "path": path, "status": status, "code": 10_013, "times": times,
             "message": "an error that was asked for", "drop": status == 0,
-        }]);
-        let answer = http::post(self.control, "/__fake__/faults", &fault)?;
+        }))
+    }
+
+    /// Cuts the connection of the next such call when it has been carried out.
+    pub fn lose_answer(&self, method: &str, path: &str) -> Result<()> {
+        self.fault(&json!({
+            "method": method, "path": path, "times": 1, "drop": true, "after": true,
+        }))
+    }
+
+    fn fault(&self, fault: &Value) -> Result<()> {
+        let answer = http::post(self.control, "/__fake__/faults", &json!([fault]))?;
         if answer.status != 200 {
             bail!("the fault was not taken: {}", answer.text());
         }

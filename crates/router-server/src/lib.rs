@@ -26,6 +26,7 @@ pub mod explain;
 mod host;
 mod ids;
 mod listen;
+mod opening;
 mod record;
 pub mod reload;
 mod stores;

@@ -11,10 +11,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use http::header::CONNECTION;
-use http::{HeaderValue, Version};
+use http::header::{CONNECTION, EXPECT};
+use http::{HeaderValue, Request, Version};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use router_client::Client;
@@ -25,10 +27,19 @@ use tokio_util::task::TaskTracker;
 use crate::app::App;
 use crate::host::Native;
 use crate::listen::Accepted;
+use crate::opening::Opening;
 use crate::telemetry::Meter;
 
 /// Bytes of one request's head at most.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// How long an HTTP/2 client may take to answer a ping.
+const PONG_MAX: Duration = Duration::from_secs(20);
+
+/// What a refused client may still send, and for how long, so that the refusal reaches it: one that
+/// is still writing when the connection closes sees a reset instead.
+const REFUSED_BYTES_MAX: usize = 32 * 1024 * 1024;
+const REFUSED_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// How long a connection without a request may stay open after a successor has taken over. Longer
 /// than clients keep one for later use, so that it is they who close it: a request that is sent
@@ -176,15 +187,24 @@ fn serve(
         .max_buf_size(HEAD_BYTES_MAX)
         .http2()
         .timer(TokioTimer::new())
+        // A peer that is gone does not answer pings. HTTP/2 has no other limit for idle ones.
+        .keep_alive_interval(header_timeout)
+        .keep_alive_timeout(header_timeout.min(PONG_MAX))
         .max_header_list_size(64 * 1024);
     let (worker, closing) = (Arc::clone(worker), Arc::clone(closing));
-    let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+    let service = service_fn(move |request: Request<Incoming>| {
         let (id, host) = (worker.app.ids.next(), Native::new(Arc::clone(&worker)));
         let closing = Arc::clone(&closing);
         async move {
             let can_close = request.version() < Version::HTTP_2;
-            let handled = router_drive::handle(host, id, Some(peer.ip()), request);
-            let mut response = handled.await;
+            let (head, mut body) = request.into_parts();
+            // Who waits for a `100 Continue` has sent nothing, and nothing is asked of it.
+            let is_sending = !head.headers.contains_key(EXPECT);
+            let request = Request::from_parts(head, &mut body);
+            let mut response = router_drive::handle(host, id, Some(peer.ip()), request).await;
+            if is_sending && !body.is_end_stream() {
+                let _ = tokio::time::timeout(REFUSED_TIME_MAX, read_on(body)).await;
+            }
             if can_close && closing.load(Ordering::Relaxed) {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
@@ -193,10 +213,22 @@ fn serve(
     });
     let watcher = graceful.watcher();
     async move {
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        let opening = Opening::new(stream, header_timeout);
+        let connection = builder.serve_connection(opening, service);
         // An error here is the client's doing (reset, timeout, bad HTTP) and already answered.
         if let Err(error) = watcher.watch(connection.into_owned()).await {
             tracing::trace!(error = %error, "connection ended");
+        }
+    }
+}
+
+/// Reads what is left of a body without keeping any of it.
+async fn read_on(mut body: Incoming) {
+    let mut left = REFUSED_BYTES_MAX;
+    while let Some(Ok(frame)) = body.frame().await {
+        left = left.saturating_sub(frame.data_ref().map_or(0, bytes::Bytes::len));
+        if left == 0 {
+            return;
         }
     }
 }

@@ -25,8 +25,12 @@ pub(super) fn read(
             return Ok(Value::Null);
         }
         let what = format!("{method} {path}: the answer ({status}) is not Cloudflare's");
-        return Err(Failure::failed(what)
-            .hint("something between here and Cloudflare answered; check HTTPS_PROXY"));
+        // Cloudflare's own troubles come as pages too.
+        let hint = match status.as_u16() {
+            500.. => TROUBLE,
+            _ => "something between here and Cloudflare answered; check HTTPS_PROXY",
+        };
+        return Err(Failure::failed(what).hint(hint));
     };
     if status.is_success() && envelope.get("success") == Some(&Value::Bool(true)) {
         return Ok(envelope);
@@ -44,8 +48,13 @@ pub(super) fn read(
     let is_refused = matches!(status.as_u16(), 401 | 403);
     let kind = if is_refused { Kind::Input } else { Kind::Failed };
     let mut failure = Failure::new(kind, format!("{method} {path}: {told}"));
-    let hint = codes.iter().find_map(|code| hint(*code));
-    failure.hint = hint.or_else(|| is_refused.then_some(PERMISSIONS)).map(str::to_owned);
+    let by_status = match status.as_u16() {
+        401 | 403 => Some(PERMISSIONS),
+        429 => Some(TOO_MANY),
+        500.. => Some(TROUBLE),
+        _ => None,
+    };
+    failure.hint = codes.iter().find_map(|code| hint(*code)).or(by_status).map(str::to_owned);
     if !codes.is_empty() {
         failure = failure.details(json!({ CODES: codes }));
     }
@@ -76,11 +85,27 @@ const PERMISSIONS: &str = "the token needs the permissions of the template \"Edi
     Workers\" with read access to memberships and user details; make one at \
     https://dash.cloudflare.com/profile/api-tokens";
 
+const TOO_MANY: &str = "Cloudflare takes 1200 calls in five minutes: wait that long, then run the \
+    same command again";
+
+const TROUBLE: &str = "Cloudflare is in trouble itself: see https://www.cloudflarestatus.com, then \
+    run the same command again";
+
+/// The code by which Cloudflare refuses a migration that has been made already, or another one.
+const MIGRATED: i64 = 10079;
+
+/// Whether a call that failed may have been carried out: its answer is lost, or the call was made
+/// again and finds its own work done.
+pub(crate) fn may_be_done(failure: &Failure) -> bool {
+    failure.kind == Kind::Unreachable || codes(failure).any(|code| code == MIGRATED)
+}
+
 /// What to do about a code; those Cloudflare documents for uploads, routes and tokens.
 fn hint(code: i64) -> Option<&'static str> {
     Some(match code {
         1000 | 1001 | 6003 | 6111 | 9109 => {
-            "the token is not a valid API token: copy it again, without quotes or line breaks"
+            "the token is not a valid API token: copy it again, without quotes or line breaks; one \
+             that belongs to an account and not to a user needs --account-id"
         }
         9103 | 10000 | 10001 => PERMISSIONS,
         10007 => {
@@ -91,7 +116,11 @@ fn hint(code: i64) -> Option<&'static str> {
             "the module does not start: build it again (`cargo x worker`) or use the one in a \
              release"
         }
-        10014 | 10020 | 100_117 => "another Worker has this route or name: remove it there first",
+        10014 | 10020 => "another Worker has this route or name: remove it there first",
+        100_117 => {
+            "the host has DNS records already: remove them in the dashboard, choose another host, \
+             or use --route-pattern, which needs such a record"
+        }
         10027 => "the module is too large for the account's plan",
         10034 => "verify the e-mail address of the Cloudflare account first",
         10054 => "a secret is larger than 5 KB: use --config-store kv",
@@ -102,8 +131,8 @@ fn hint(code: i64) -> Option<&'static str> {
              status`"
         }
         10063 => {
-            "the account has no workers.dev subdomain: open Workers in the dashboard once, or use \
-             a route"
+            "an account's first Worker needs a workers.dev subdomain, wherever it answers: open \
+             Workers & Pages in the dashboard once, which makes one"
         }
         10097 => "Durable Objects on the free plan need SQLite classes; use a newer module",
         10215 => {
@@ -137,6 +166,18 @@ mod tests {
         assert_eq!(failure.message, "GET /accounts/a/workers: Authentication error (code 10000)");
         assert_eq!((failure.kind, codes(&failure).collect()), (Kind::Input, vec![10000]));
         assert!(failure.hint.unwrap().contains("Edit Cloudflare Workers"));
+    }
+
+    #[test]
+    fn what_passes_is_told_from_what_has_to_be_changed() {
+        let hint = |status, body| answer(status, body).unwrap_err().hint.unwrap_or_default();
+        let busy = r#"{"success":false,"errors":[{"code":971,"message":"Please wait"}]}"#;
+        assert!(hint(429, busy).contains("five minutes"));
+        assert!(hint(429, "{}").contains("five minutes"));
+        assert!(hint(503, "{}").contains("cloudflarestatus"));
+        assert!(hint(502, "<html>502 Bad Gateway</html>").contains("cloudflarestatus"));
+        assert!(hint(200, r#"{"success":tr"#).contains("HTTPS_PROXY"));
+        assert_eq!(hint(400, r#"{"errors":[{"code":1,"message":"m"}]}"#), "");
     }
 
     #[test]

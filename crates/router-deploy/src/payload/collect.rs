@@ -23,6 +23,9 @@ const ONE: [&str; 3] = ["apiKey", "credential", "api-key"];
 const MANY: [&str; 2] = ["apiKeys", "api-keys"];
 const NAMED: [&str; 2] = ["apiKeyEnv", "api-key-env"];
 const VALUE: [&str; 3] = ["value", "key", "apiKey"];
+/// Where the keys of clients stand, and the fields of one that hold it.
+pub(super) const CLIENTS: [&str; 2] = ["clientKeys", "client-keys"];
+pub(super) const CLIENT: [&str; 2] = ["key", "value"];
 const VALUE_NAMED: [&str; 3] = ["valueEnv", "env", "apiKeyEnv"];
 
 /// The objects of a list, or the object that stands for a list of one.
@@ -47,6 +50,15 @@ pub(super) fn secrets(
         let id = provider.get("id").or_else(|| provider.get("name")).and_then(Value::as_str);
         let id = id.map_or_else(|| format!("PROVIDER_{index}"), str::to_owned);
         found.provider(&id, index, provider)?;
+    }
+    for list in CLIENTS {
+        for (index, client) in objects(document.get_mut(list)).enumerate() {
+            let label = client.get("label").and_then(Value::as_str).map(str::to_owned);
+            let name = format!("CLIENT_{}", label.unwrap_or_else(|| index.to_string()));
+            for field in CLIENT {
+                found.slot(client.get_mut(field), &name, &format!("{list}[{index}]"), field)?;
+            }
+        }
     }
     Ok(found.secrets)
 }
@@ -173,7 +185,7 @@ impl Collector<'_> {
 
 fn absent(place: &str, field: &str, missing: &str) -> Failure {
     Failure::new(Kind::Config, format!("{place}.{field}: {missing}"))
-        .hint("set it where this command runs, or turn the provider off with `\"enabled\": false`")
+        .hint("set it where this command runs, or turn what needs it off with `\"enabled\": false`")
 }
 
 /// Whether a variable's name can be a secret's, and is not one that deploys use.

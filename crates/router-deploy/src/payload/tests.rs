@@ -80,6 +80,35 @@ fn a_value_of_kv_holds_no_secret_at_all() {
 }
 
 #[test]
+fn the_keys_of_clients_go_as_those_of_providers_do() {
+    let text = CONFIG_TEXT.replace(
+        "\"providers\":",
+        r#""clientKeys": [
+            { "label": "ann", "key": "ck-literal-of-ann" },
+            { "label": "bob", "value": "file:/etc/key" },
+            { "label": "old", "key": "ck-of-nobody", "enabled": false }
+        ], "providers":"#,
+    );
+    for store in [Store::Secrets, Store::Kv] {
+        let payload = Payload::build(&text, &lookup(), store).unwrap();
+        let rendered = payload.render(true).unwrap();
+        let vars = rendered.secrets.iter().map(|(name, it)| (name.clone(), it.expose().to_owned()));
+        let worker = MapLookup { vars: vars.collect(), ..MapLookup::default() };
+        let config = router_config::load(&rendered.json, &worker).config.unwrap();
+        let keys: Vec<_> = config.client_keys.iter().map(Secret::expose).collect();
+        assert_eq!(keys, ["ck-literal-of-ann", "sk-from-file"], "{store:?}");
+        assert!(!rendered.json.contains("ck-of-nobody"));
+        assert_eq!(rendered.json.contains("ck-literal"), store == Store::Secrets);
+    }
+    let gone = text.replace(
+        "file:/etc/key\" },\n            { \"label\": \"old\"",
+        "env:GONE\" },\n            { \"label\": \"old\"",
+    );
+    let failure = Payload::build(&gone, &lookup(), Store::Secrets).unwrap_err();
+    assert!(failure.message.contains("clientKeys[1]") && failure.message.contains("GONE"));
+}
+
+#[test]
 fn a_large_config_is_split_and_the_pieces_are_the_whole() {
     let models: Vec<String> = (0..900).map(|n| format!("modèle-{n}")).collect();
     let text = serde_json::json!({

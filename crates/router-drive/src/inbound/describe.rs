@@ -2,7 +2,7 @@
 
 use http::{Response, StatusCode, request};
 use router_core::catalog::{Catalog, Model, Provider};
-use router_core::resolve::Route;
+use router_core::resolve::{Route, shown};
 use router_wire::Dialect;
 use router_wire::detect::HeaderHints;
 use router_wire::error::{ClientError, ErrorKind};
@@ -101,6 +101,7 @@ pub(super) fn model<H: Host>(
     let id = id.strip_prefix("models/").unwrap_or(id);
     let names = names(&snapshot.config.catalog, caller);
     let Some(name) = names.iter().find(|name| name.id == id) else {
+        let id = shown(id);
         let message = format!("no model `{id}`; GET /v1/models lists those there are");
         return Err(ClientError::new(ErrorKind::ModelNotFound, message));
     };

@@ -10,8 +10,6 @@ use http_body_util::BodyExt;
 
 use crate::host::{Host, within};
 
-/// What a client has to say before its body is given up, so that a 413 reaches it.
-const REFUSED_BYTES_MAX: usize = 1024 * 1024;
 /// Silence in the middle of an upload after which it is given up.
 const UPLOAD_IDLE: Duration = Duration::from_mins(1);
 
@@ -58,13 +56,11 @@ where
     let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let declared = declared.and_then(|text| text.parse::<usize>().ok());
     if declared.is_some_and(|length| length > limit) {
-        discard::<H, B>(body).await;
         return Err(BodyError::TooLarge);
     }
     // The common small body arrives as one piece and is not copied.
     let Some(first) = next_piece::<H, B>(&mut body).await? else { return Ok(Bytes::new()) };
     if first.len() > limit {
-        discard::<H, B>(body).await;
         return Err(BodyError::TooLarge);
     }
     if body.is_end_stream() {
@@ -74,7 +70,6 @@ where
     whole.extend_from_slice(&first);
     while let Some(piece) = next_piece::<H, B>(&mut body).await? {
         if whole.len() + piece.len() > limit {
-            discard::<H, B>(body).await;
             return Err(BodyError::TooLarge);
         }
         whole.extend_from_slice(&piece);
@@ -97,21 +92,6 @@ where
                     return Ok(Some(data));
                 }
             }
-        }
-    }
-}
-
-/// Reads on for a while without keeping anything: a client that is still writing when the
-/// connection closes sees a reset instead of the answer.
-async fn discard<H: Host, B>(mut body: B)
-where
-    B: Body<Data = Bytes> + Send + Unpin,
-{
-    let mut left = REFUSED_BYTES_MAX;
-    while let Ok(Some(piece)) = next_piece::<H, B>(&mut body).await {
-        left = left.saturating_sub(piece.len());
-        if left == 0 {
-            break;
         }
     }
 }

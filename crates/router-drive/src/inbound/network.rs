@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use http::header::{self, HeaderValue};
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode, Uri};
 use ipnet::IpNet;
 use router_config::Cors;
 
@@ -33,6 +33,32 @@ pub(crate) fn allowed_origin(cors: &Cors, headers: &HeaderMap) -> Option<HeaderV
     let origin = origin.to_str().ok()?;
     let listed = cors.allowed_origins.iter().any(|allowed| allowed == origin);
     listed.then(|| HeaderValue::from_str(origin).ok()).flatten()
+}
+
+/// Whether the request comes from a page of the web that is not allowed to ask. Browsers say where
+/// a page is from with every `POST`, and let any page send one to this machine. Pages of this
+/// machine, and origins that no website can have (apps and extensions), are not meant.
+pub(crate) fn is_foreign_page(cors: &Cors, headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return false };
+    if allowed_origin(cors, headers).is_some() {
+        return false;
+    }
+    let Ok(uri) = origin.to_str().unwrap_or_default().parse::<Uri>() else { return true };
+    match (uri.scheme_str(), uri.host()) {
+        (Some("http" | "https"), Some(host)) => !is_here(host),
+        (Some(_), _) => false,
+        // `null`: a page in a sandbox, which any website can make.
+        (None, _) => true,
+    }
+}
+
+/// Whether a host names this machine.
+fn is_here(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    match bare.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => bare == "localhost" || bare.ends_with(".localhost"),
+    }
 }
 
 /// Answers an `OPTIONS` request.
@@ -73,6 +99,35 @@ pub(crate) fn is_allowed(allowed: &[IpNet], peer: Option<IpAddr>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_of_the_web_are_told_from_those_of_this_machine_and_from_apps() {
+        let cors =
+            Cors { allow_all: false, allowed_origins: vec!["https://ours.example".to_owned()] };
+        for (origin, expect) in [
+            ("https://evil.example", true),
+            ("http://192.0.2.7:8787", true),
+            ("http://localhost.evil.example", true),
+            ("http://127.0.0.1.evil.example:8787", true),
+            ("null", true),
+            ("", true),
+            ("https://ours.example", false),
+            ("http://localhost:3000", false),
+            ("http://app.localhost", false),
+            ("http://127.0.0.1:8787", false),
+            ("http://[::1]:5173", false),
+            ("vscode-webview://1f0a", false),
+            ("app://obsidian.md", false),
+        ] {
+            let headers =
+                HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static(origin))]);
+            assert_eq!(is_foreign_page(&cors, &headers), expect, "{origin}");
+        }
+        assert!(!is_foreign_page(&cors, &HeaderMap::new()));
+        let all = Cors { allow_all: true, ..cors };
+        let null = HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static("null"))]);
+        assert!(!is_foreign_page(&all, &null));
+    }
 
     #[test]
     fn an_address_is_compared_with_networks_in_its_canonical_form() {

@@ -95,15 +95,6 @@ fn a_wrong_key_is_refused_in_the_clients_dialect() -> Result<()> {
 }
 
 #[test]
-fn a_refused_body_is_not_read() -> Result<()> {
-    let provider = Provider::start()?;
-    let router = Router::start(&guarded(&provider)?)?;
-    let answer = send(router.address(), "POST", "/v1/messages", &[JSON], &vec![b' '; 4 << 20])?;
-    assert_eq!(answer.status, 401);
-    Ok(())
-}
-
-#[test]
 fn nobody_is_asked_on_the_loopback_address_unless_config_says_so() -> Result<()> {
     let provider = Provider::start()?;
     let mut config = provider.config(&[])?;

@@ -13,6 +13,7 @@ mod faults;
 mod kept;
 mod learned;
 mod limits;
+mod manners;
 mod outbound;
 mod parity;
 mod passthrough;

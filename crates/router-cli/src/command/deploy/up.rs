@@ -34,6 +34,8 @@ pub(super) async fn run(cx: &Cx, flags: &Up) -> Result<Outcome, Failure> {
         return export_only(cx, flags, &subject, payload, key);
     }
     let target = target(flags, &subject)?;
+    // What is missing of the check is told before anything is sent.
+    let headers = check_headers(cx, &flags.check)?;
     let dry_run = flags.dry_run == Some(true);
     let (session, survey) = if dry_run {
         (None, Survey::offline(subject.account(&flags.place).as_deref()))
@@ -70,7 +72,7 @@ pub(super) async fn run(cx: &Cx, flags: &Up) -> Result<Outcome, Failure> {
     }
     let applied = apply(cx, &session, &plan).await;
     let applied = applied.map_err(|failure| with_key(failure, made.as_ref()))?;
-    let checks = check(cx, flags, &session, &request, &applied).await?;
+    let checks = check(cx, flags, &session, &request, (&applied, headers)).await;
     Ok(done(&request, &plan, &applied, made.as_ref(), &checks))
 }
 
@@ -162,10 +164,10 @@ async fn check(
     flags: &Up,
     session: &Session,
     request: &Request,
-    applied: &Applied,
-) -> Result<Vec<Check>, Failure> {
+    (applied, headers): (&Applied, Vec<(String, Secret)>),
+) -> Vec<Check> {
     let url = flags.check.check_url.clone().or_else(|| applied.url.clone());
-    let Some(url) = url.filter(|_| !flags.check.no_check) else { return Ok(Vec::new()) };
+    let Some(url) = url.filter(|_| !flags.check.no_check) else { return Vec::new() };
     let key = match &request.key {
         KeySource::Set(key) => Some(key.clone()),
         KeySource::Config => request.payload.master_key.clone(),
@@ -179,10 +181,10 @@ async fn check(
         url: url.trim_end_matches('/').to_owned(),
         key,
         model: (!flags.no_check_stream).then_some(model).flatten(),
-        headers: check_headers(cx, &flags.check)?,
+        headers,
         wait: Duration::from_secs(flags.check.check_wait),
     };
-    Ok(router_deploy::check(&session.client, &question).await)
+    router_deploy::check(&session.client, &question).await
 }
 
 fn done(

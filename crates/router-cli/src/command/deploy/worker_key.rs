@@ -43,6 +43,7 @@ async fn set(cx: &Cx, flags: &WorkerKey) -> Result<Outcome, Failure> {
     if flags.dry_run == Some(true) {
         return Ok(dry_run(&subject, is_made, &key));
     }
+    let headers = check_headers(cx, &flags.check)?;
     let old = match &flags.old_key {
         Some(text) => Some(given_secret(cx, "--old-key", text)?),
         None => from_config.ok(),
@@ -60,16 +61,16 @@ async fn set(cx: &Cx, flags: &WorkerKey) -> Result<Outcome, Failure> {
         }
         put_key(&session.api, &session.account, &subject.name, &key).await?;
     }
-    let checked = verify(cx, flags, &subject, &session, &key, old.as_ref()).await;
-    // A key that is in force is shown even if the check could not be made.
-    let (checked, trouble) = match checked {
-        Ok(checked) => (checked, None),
-        Err(failure) => (None, Some(failure)),
-    };
-    if let Some(trouble) = trouble {
-        note(&format!("not checked: {trouble}"));
-    }
-    Ok(answer(flags, &subject, &key, is_made, checked.as_ref()))
+    let checked = verify(cx, flags, &subject, &session, (&key, old.as_ref()), headers).await;
+    // A key that is in force is shown even if the check could not be made, which is no good end.
+    Ok(match checked {
+        Ok(checked) => answer(flags, &subject, &key, is_made, checked.as_ref()),
+        Err(trouble) => {
+            note(&format!("not checked: {trouble}"));
+            trouble.hint.iter().for_each(|hint| note(hint));
+            answer(flags, &subject, &key, is_made, None).bad_news(Kind::Failed)
+        }
+    })
 }
 
 /// The config's key; why there is none, otherwise.
@@ -117,8 +118,8 @@ async fn verify(
     flags: &WorkerKey,
     subject: &Subject,
     session: &Session,
-    key: &Secret,
-    old: Option<&Secret>,
+    (key, old): (&Secret, Option<&Secret>),
+    headers: Vec<(String, Secret)>,
 ) -> Result<Option<KeyCheck>, Failure> {
     if flags.check.no_check {
         return Ok(None);
@@ -139,7 +140,7 @@ async fn verify(
         url: url.trim_end_matches('/').to_owned(),
         key: Some(key.clone()),
         model: None,
-        headers: check_headers(cx, &flags.check)?,
+        headers,
         wait: Duration::from_secs(flags.check.check_wait),
     };
     check_keys(&session.client, &request, old).await.map(Some)

@@ -16,19 +16,30 @@ fn a_second_deploy_migrates_nothing_and_keeps_what_others_set() -> Result<()> {
     };
     let before = count(KEY)?;
     let other = "LLM_ROUTER_ALLOWED_IPS";
+    let call = |method: &str, rest: &str, body: &str| -> Result<()> {
+        let path = format!("/client/v4/accounts/{ACCOUNT}/workers/scripts/llm-router-route/{rest}");
+        let bearer = format!("Bearer {}", router_e2e::cloudflare::TOKEN);
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let api = cloudflare.api().split('/').nth(2).unwrap().parse()?;
+        let set = router_e2e::http::send(api, method, &path, &headers, body.as_bytes())?;
+        ensure!(set.status == 200, "{}", set.text());
+        Ok(())
+    };
     let by_hand = format!(r#"{{"name":"{other}","text":"192.0.2.0/24","type":"secret_text"}}"#);
-    let path = format!("/client/v4/accounts/{ACCOUNT}/workers/scripts/llm-router-route/secrets");
-    let bearer = format!("Bearer {}", router_e2e::cloudflare::TOKEN);
-    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
-    let api = cloudflare.api().split('/').nth(2).unwrap().parse()?;
-    let set = router_e2e::http::send(api, "PUT", &path, &headers, by_hand.as_bytes())?;
-    ensure!(set.status == 200, "{}", set.text());
+    call("PUT", "secrets", &by_hand)?;
+    // Logs that the operator has turned on in the dashboard.
+    call("PATCH", "script-settings", r#"{"observability":{"enabled":true},"logpush":true}"#)?;
     let second = cloudflare.deploy(&[WORKERS_DEV, "--json"])?;
     done(&second)?;
     ensure!(!second.out.contains("migration to"), "{}", second.out);
     ensure!(document(&second)?["plan"]["kept"] == serde_json::json!([other]), "{}", second.out);
     let script = &cloudflare.state()?["scripts"][0];
     ensure!(script["bindings"].to_string().contains(other), "{script:#}");
+    let settings = &script["settings"];
+    ensure!(
+        settings["observability"]["enabled"] == true && settings["logpush"] == true,
+        "{script:#}"
+    );
     ensure!(count(KEY)? > before, "the counters are kept");
     Ok(())
 }
@@ -68,6 +79,19 @@ fn a_deploy_that_is_cut_short_says_what_is_done_and_the_next_continues() -> Resu
     ensure!(cloudflare.models(KEY)?.status == 404, "it does not answer yet");
     // A fault that passes is not even noticed.
     cloudflare.fail("PUT", "/workers/scripts/[^/]+$", 503, 1)?;
+    done(&cloudflare.deploy(&[WORKERS_DEV])?)?;
+    ensure!(cloudflare.models(KEY)?.status == 200);
+    Ok(())
+}
+
+/// The call was carried out and nobody heard of it: the second try meets its own work.
+#[test]
+fn an_upload_whose_answer_is_lost_is_not_said_to_have_done_nothing() -> Result<()> {
+    let cloudflare = cloudflare()?;
+    cloudflare.lose_answer("PUT", "/workers/scripts/[^/]+$")?;
+    let lost = cloudflare.deploy(&[WORKERS_DEV])?;
+    failed(&lost, 1, "the upload may have arrived all the same")?;
+    ensure!(!lost.err.contains("as it was before"), "{}", lost.err);
     done(&cloudflare.deploy(&[WORKERS_DEV])?)?;
     ensure!(cloudflare.models(KEY)?.status == 200);
     Ok(())

@@ -68,6 +68,28 @@ fn a_key_is_set_from_where_it_is_and_verified() -> Result<()> {
 }
 
 #[test]
+fn a_check_that_cannot_be_made_is_no_good_end_and_what_it_lacks_is_told_first() -> Result<()> {
+    let cloudflare = cloudflare()?;
+    let gone = ["--check-header", "CF-Access-Client-Secret: env:GONE"];
+    let make = [WORKERS_DEV, "--generate-master-key"];
+    failed(&cloudflare.deploy(&[&make[..], &gone].concat())?, 2, "`GONE` is not set")?;
+    failed(
+        &worker_key(&cloudflare, &[&["--rotate"][..], &gone].concat())?,
+        2,
+        "`GONE` is not set",
+    )?;
+    ensure!(cloudflare.calls()?.is_empty(), "{:?}", cloudflare.calls()?);
+    // A Worker that nothing leads to any more: the key is set, and nobody could see that it is.
+    done(&cloudflare.deploy(&["--route-pattern=llm.example.com/*", "--no-check"])?)?;
+    cloudflare.fail("GET", "/subdomain$", 403, 9)?;
+    let blind = cloudflare.run(&["worker-key", "--leaked", "--json"])?;
+    failed(&blind, 1, "not checked")?;
+    let told = document(&blind)?;
+    ensure!(told["masterKey"].is_string() && told["oldRefused"].is_null(), "{told:#}");
+    Ok(())
+}
+
+#[test]
 fn a_dry_run_and_a_weak_key_send_nothing() -> Result<()> {
     let cloudflare = cloudflare()?;
     let dry = worker_key(&cloudflare, &["--rotate", "--dry-run"])?;

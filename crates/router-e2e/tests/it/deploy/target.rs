@@ -77,6 +77,21 @@ fn a_domain_of_its_own_is_attached_and_never_taken_silently() -> Result<()> {
 }
 
 #[test]
+fn what_keeps_an_account_or_a_host_from_it_is_told_with_what_to_do() -> Result<()> {
+    let fresh = Cloudflare::start_with(&json!({ "subdomains": {} }))?;
+    fresh.write_config(&offline_config())?;
+    let first = fresh.deploy(&["--custom-domain=llm.example.com", "--no-check"])?;
+    failed(&first, 2, "code 10063")?;
+    ensure!(first.err.contains("open Workers & Pages in the dashboard once"), "{}", first.err);
+    let taken = Cloudflare::start_with(&json!({ "records": ["llm.example.com"] }))?;
+    taken.write_config(&offline_config())?;
+    let own = taken.deploy(&["--custom-domain=llm.example.com", "--no-check"])?;
+    failed(&own, 1, "the host has DNS records already")?;
+    ensure!(own.err.contains("the new Worker is up"), "{}", own.err);
+    Ok(())
+}
+
+#[test]
 fn a_project_of_the_older_program_gives_its_hints_and_stays_as_it_is() -> Result<()> {
     let cloudflare = cloudflare()?;
     let toml = "name = \"gateway\"\nmain = \"src/index.js\"\nworkers_dev = false\n\n[vars]\nENVIRONMENT = \"production\"\n\n\
