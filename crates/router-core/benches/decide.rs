@@ -73,7 +73,9 @@ fn measure(what: &str, catalog: Catalog, name: &str) -> Duration {
     let Ok(route) = resolve(table.catalog(), Some(name)) else { return Duration::MAX };
     let started = Instant::now();
     for _ in 0..ROUNDS {
-        let Ok(route) = resolve(table.catalog(), Some(black_box(name))) else { return Duration::MAX };
+        let Ok(route) = resolve(table.catalog(), Some(black_box(name))) else {
+            return Duration::MAX;
+        };
         let plan = plan(&state.view(&table), &route, &facts, now);
         state.accept(&plan, now);
         let mut exchange = Exchange::new(plan, &table.catalog().routing, true, now, 1);
