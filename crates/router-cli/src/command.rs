@@ -17,6 +17,7 @@ mod edit;
 mod editor;
 mod explain;
 mod far;
+mod hidden;
 mod import;
 mod instances;
 mod key;

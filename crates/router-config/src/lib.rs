@@ -34,5 +34,6 @@ pub use diagnostic::{Diagnostic, Excerpt, Severity, render};
 pub use diff::{Change, ChangeKind, diff};
 pub use load::{Loaded, load};
 pub use names::{nearest, slug};
+pub use resolve::strategy_name;
 pub use secret::{Lookup, MapLookup, NoLookup, Secret, resolve as find_secret};
 pub use url::{BaseUrl, Operation};

@@ -12,6 +12,8 @@ mod sections;
 
 use router_core::catalog::{Catalog, ModelRef};
 
+pub use alias::strategy_name;
+
 use crate::config::Config;
 use crate::load;
 use crate::names::{nearest, slug};

@@ -286,7 +286,7 @@ impl Explained {
 }
 
 /// RFC 3339, or the bare number where the calendar ends.
-fn moment(at: UnixMs) -> String {
+pub(crate) fn moment(at: UnixMs) -> String {
     let instant =
         i64::try_from(at.0).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
     instant.map_or_else(|| at.0.to_string(), |instant| instant.to_string())

@@ -362,13 +362,15 @@ fn kept<'h>(
 
 /// Values that differ with every run, or with the host: what stands before them and what ends
 /// them.
-const UNSTEADY: [(&str, &[char]); 8] = [
+const UNSTEADY: [(&str, &[char]); 10] = [
     ("\"created\":", &[',', '}']),
     ("\"created_at\":", &[',', '}']),
     ("\"completed_at\":", &[',', '}']),
     ("\"request_id\":", &[',', '}']),
     ("\"timestamp\":", &[',', '}']),
     ("try again in ", &[' ']),
+    ("try again in 0 s, at ", &['"']),
+    ("\"retryDelay\":", &[',', '}']),
     ("cannot reach the upstream: ", &['"']),
     ("the connection to the upstream broke: ", &['"']),
 ];

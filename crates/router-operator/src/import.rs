@@ -167,6 +167,10 @@ impl Imported {
         let mut provider = Map::new();
         provider.insert("id".to_owned(), id.as_str().into());
         members.remove("id");
+        if let (true, Some(name)) = (number > 2, text(members.get("name"))) {
+            // Names are unique, as ids are.
+            members.insert("name".to_owned(), format!("{name} {}", number - 1).into());
+        }
         provider.append(&mut members);
         self.providers.push(provider);
         id
@@ -202,6 +206,22 @@ fn vendor(preset: &str) -> Result<Map<String, Value>, Failure> {
     let mut members = presets::find(preset)?.provider(false)?;
     members.remove("models");
     Ok(members)
+}
+
+/// Puts another address into what is known about a vendor.
+///
+/// What else the vendor speaks is known of its own address only: behind another one is
+/// anything that speaks the first format. Programs that people run themselves, and Azure,
+/// have no address of their own.
+fn moved(preset: &str, members: &mut Map<String, Value>, base: &str) {
+    let own = members.insert("baseUrl".to_owned(), base.into());
+    members.remove("baseUrlByFormat");
+    let host = |url: &str| url.split('/').nth(2).unwrap_or_default().to_ascii_lowercase();
+    let is_elsewhere =
+        own.as_ref().and_then(Value::as_str).is_some_and(|own| host(own) != host(base));
+    if is_elsewhere && preset != "azure" && members.get("auth").is_none_or(|auth| auth != "none") {
+        members.remove("formats");
+    }
 }
 
 /// A text without what makes every value text: numbers and booleans too.

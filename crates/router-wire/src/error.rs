@@ -321,6 +321,9 @@ impl ClientError {
                 code: self.status_for(Dialect::Gemini),
                 message: &self.message,
                 status: self.kind.gemini_status(),
+                details: self.retry_after_s.map(|seconds| {
+                    [RetryInfo { kind: RETRY_INFO, retry_delay: format!("{seconds}s") }]
+                }),
             },
         }
     }
@@ -411,6 +414,20 @@ struct GeminiError<'a> {
     code: u16,
     message: &'a str,
     status: &'a str,
+    /// Gemini clients read how long to wait here, and not in `Retry-After`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<[RetryInfo<'a>; 1]>,
+}
+
+/// The name of [`RetryInfo`] among the details of errors.
+const RETRY_INFO: &str = "type.googleapis.com/google.rpc.RetryInfo";
+
+#[derive(Serialize)]
+struct RetryInfo<'a> {
+    #[serde(rename = "@type")]
+    kind: &'a str,
+    #[serde(rename = "retryDelay")]
+    retry_delay: String,
 }
 
 #[derive(Serialize)]

@@ -1,5 +1,7 @@
 //! `llm-router alias`.
 
+use router_config::nearest;
+use router_config::schema::File;
 use router_operator::operate::{self, alias};
 use router_operator::view;
 use serde_json::json;
@@ -29,8 +31,8 @@ pub(crate) fn run(cx: &Cx, command: AliasCommand) -> Result<Outcome, Failure> {
             Ok(Outcome::new(list::aliases(&aliases), json!({ "aliases": aliases })))
         }
         AliasCommand::Show { id } => {
-            let alias = view::alias_of(&file(cx)?, &id)
-                .ok_or_else(|| Failure::input(format!("there is no alias `{id}`")))?;
+            let file = file(cx)?;
+            let alias = view::alias_of(&file, &id).ok_or_else(|| unknown(&file, &id))?;
             Ok(Outcome::new(list::aliases(&json!([alias])), alias))
         }
         AliasCommand::Remove(flags) => {
@@ -54,6 +56,16 @@ fn add(cx: &Cx, flags: &AliasPut) -> Result<Outcome, Failure> {
         }
         alias::put(document, &flags.id, &fields)
     })
+}
+
+/// There is no such alias, but perhaps one with nearly this name.
+fn unknown(file: &File, id: &str) -> Failure {
+    let ids = file.model_aliases.iter().flat_map(|map| &map.0).map(|(id, _)| id.trim());
+    let failure = Failure::input(format!("there is no alias `{id}`"));
+    match nearest(id, ids) {
+        Some(near) => failure.hint(format!("did you mean `{near}`?")),
+        None => failure.hint("`llm-router alias list` shows them"),
+    }
 }
 
 /// What the flags say.

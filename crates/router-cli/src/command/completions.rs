@@ -1,6 +1,7 @@
 //! `llm-router completions` and `llm-router man`, made from the definition of the commands.
 
 use clap::CommandFactory;
+use clap_complete::Shell;
 use router_config::nearest;
 use serde_json::json;
 
@@ -11,7 +12,13 @@ use crate::outcome::{Failure, Outcome};
 pub(crate) fn run(flags: &Completions) -> Result<Outcome, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(flags.shell, &mut Arguments::command(), "llm-router", &mut script);
-    printed(script)
+    let mut text = text_of(script)?;
+    if flags.shell == Shell::Bash {
+        // The generator takes the dash of the program's name for the step to a subcommand in
+        // one half of the script only, and so would complete nothing behind a subcommand.
+        text = text.replace("llm__subcmd__router", "llm__router");
+    }
+    Ok(printed(text))
 }
 
 /// A manual page.
@@ -33,12 +40,14 @@ pub(crate) fn man(flags: &Man) -> Result<Outcome, Failure> {
     let mut page = Vec::new();
     let failed = |error: std::io::Error| Failure::failed(format!("no manual page: {error}"));
     clap_mangen::Man::new(command).render(&mut page).map_err(failed)?;
-    printed(page)
+    Ok(printed(text_of(page)?))
 }
 
-fn printed(bytes: Vec<u8>) -> Result<Outcome, Failure> {
-    let text = String::from_utf8(bytes)
-        .map_err(|error| Failure::failed(format!("not a text: {error}")))?;
+fn text_of(bytes: Vec<u8>) -> Result<String, Failure> {
+    String::from_utf8(bytes).map_err(|error| Failure::failed(format!("not a text: {error}")))
+}
+
+fn printed(text: String) -> Outcome {
     let value = json!({ "text": text });
-    Ok(Outcome::new(text, value))
+    Outcome::new(text, value)
 }

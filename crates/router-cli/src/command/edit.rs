@@ -160,7 +160,7 @@ pub(crate) fn secret(cx: &Cx, flag: &str, text: &str) -> Result<String, Failure>
             return Err(Failure::input(format!("{flag}: nothing is on standard input"))
                 .hint("pipe the secret in, or name it as env:NAME"));
         }
-        rpassword::prompt_password(format!("{flag} (not shown): ")).map_err(failed)?
+        super::hidden::ask(format!("{flag} (not shown): "))?
     } else {
         let mut text = String::new();
         io::stdin().lock().take(SECRET_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;

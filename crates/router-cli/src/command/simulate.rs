@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use router_core::catalog::Catalog;
+use router_core::resolve::resolve;
 use router_core::simulate::{
     Assumptions, Comparison, Load, Recorded, as_recorded, generate, simulate,
 };
@@ -18,6 +19,8 @@ use crate::cx::Cx;
 use crate::outcome::{Failure, Kind, Outcome};
 use crate::output;
 
+/// What the traffic itself is called in the report.
+const RECORDED: &str = "recorded";
 /// Records read at most: about a gigabyte of memory.
 const RECORDS_MAX: usize = 4_000_000;
 
@@ -27,18 +30,27 @@ pub(crate) fn run(cx: &Cx, flags: &Simulate) -> Result<Outcome, Failure> {
     let catalog = catalog(path.clone())?;
     let records = match (&flags.records, flags.synthetic) {
         (Some(file), _) => read(file)?,
-        (None, requests) => made_up(flags, requests.unwrap_or_default(), &catalog),
+        (None, requests) => {
+            check_models(&flags.models, &catalog)?;
+            made_up(flags, requests.unwrap_or_default(), &catalog)
+        }
     };
     let assumed = Assumptions { seed: flags.seed, ..Assumptions::default() };
     let mut reports = Vec::new();
     if flags.records.is_some() {
-        reports.push(("recorded".to_owned(), as_recorded(&records)));
+        reports.push((RECORDED.to_owned(), as_recorded(&records)));
     }
-    if let Some(other) = &flags.against {
+    let (mut own, mut others) = (heading(&path), flags.against.as_deref().map(heading));
+    if own == RECORDED || others.as_deref().is_some_and(|name| name == own || name == RECORDED) {
+        // Two files of one name are told apart by where they are.
+        own = path.display().to_string();
+        others = flags.against.as_deref().map(|path| path.display().to_string());
+    }
+    if let (Some(other), Some(name)) = (&flags.against, others) {
         let against = self::catalog(other.clone())?;
-        reports.push((heading(other), simulate(Arc::new(against), &records, &assumed)));
+        reports.push((name, simulate(Arc::new(against), &records, &assumed)));
     }
-    reports.push((heading(&path), simulate(Arc::new(catalog), &records, &assumed)));
+    reports.push((own, simulate(Arc::new(catalog), &records, &assumed)));
     let all = reports.iter().map(|(name, report)| (name.clone(), json!(report)));
     let value = Value::Object(all.collect::<Map<_, _>>());
     let reports: Vec<_> = reports.iter().map(|(name, report)| (name.as_str(), report)).collect();
@@ -83,6 +95,15 @@ fn read(path: &Path) -> Result<Vec<Recorded>, Failure> {
         })?);
     }
     Ok(records)
+}
+
+/// Refuses models that clients could not ask for, as nothing would be simulated.
+fn check_models(models: &[String], catalog: &Catalog) -> Result<(), Failure> {
+    for model in models {
+        resolve(catalog, Some(model))
+            .map_err(|error| Failure::input(format!("--models: {error}")))?;
+    }
+    Ok(())
 }
 
 fn made_up(flags: &Simulate, requests: u64, catalog: &Catalog) -> Vec<Recorded> {

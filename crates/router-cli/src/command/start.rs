@@ -214,6 +214,7 @@ async fn serve(
     let server = bound.map_err(|error| start_failure(error, &place))?;
     place.register(&server, token, (cx, flags));
     announce(&server, (cx, flags));
+    super::update::offer(&server.config().update);
     let watch = flags.watch_binary.unwrap_or(true).then(|| BinaryWatch::new(place.program.clone()));
     let name = place.name.as_deref().unwrap_or(DEFAULT_NAME);
     let is_successor = place.predecessor.is_some();
@@ -361,7 +362,7 @@ fn in_use(
     let port = address.port();
     failure.hint(match holding(place, port) {
         Holding::Ours(instance) => format!(
-            "port {port} is held by the router `{}` (process {}); stop it with `llm-router stop              --name {0}`, take its place with --reclaim, or choose another port with {setting}",
+            "port {port} is held by the router `{}` (process {}); stop it with `llm-router stop --name {0}`, take its place with --reclaim, or choose another port with {setting}",
             instance.name, instance.facts.pid
         ),
         Holding::Other(who) => format!(

@@ -1,18 +1,21 @@
 //! `llm-router update`: which version this is, whether there is a newer one, and getting it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use router_client::Client;
 use router_operator::update::{self, Copy, Origin, Release, Swapped, UpdateError};
-use router_server::reload::{self, Source};
 use serde_json::{Value, json};
 
+use super::edit::file;
 use crate::args::process::Update;
 use crate::cx::Cx;
 use crate::outcome::{Failure, Kind, Outcome};
 use crate::output;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// How long a starting router waits for the index of releases, beside its work.
+const OFFER_PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn run(cx: &Cx, flags: &Update) -> Result<Outcome, Failure> {
     let failed = |error| Failure::failed(format!("where is this program? {error}"));
@@ -24,7 +27,7 @@ pub(crate) fn run(cx: &Cx, flags: &Update) -> Result<Outcome, Failure> {
     let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let cargo = cargo.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
     let copy = update::copy(&program, cargo.as_deref());
-    let Some(index) = index(cx) else { return Ok(described(&copy, None)) };
+    let Some(index) = index(cx)? else { return Ok(described(&copy, None)) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
     let client = Client::new().map_err(|error| Failure::failed(error.to_string()))?;
@@ -41,10 +44,38 @@ pub(crate) fn run(cx: &Cx, flags: &Update) -> Result<Outcome, Failure> {
     Ok(told(&swapped, "updated"))
 }
 
-/// The index that the config names, if there is a config that does.
-fn index(cx: &Cx) -> Option<String> {
-    let loaded = reload::load(&Source::File(cx.config_path().ok()?)).ok()?;
-    loaded.0.update.index
+/// The index that the config names, if there is a config that does. It need not be able to serve.
+fn index(cx: &Cx) -> Result<Option<String>, Failure> {
+    if cx.config_path().is_err() {
+        return Ok(None);
+    }
+    let index = file(cx)?.update.and_then(|update| update.index);
+    Ok(index.map(|index| index.trim().to_owned()).filter(|index| !index.is_empty()))
+}
+
+/// Says in the log that there is a newer version, where the config asks for that.
+///
+/// A router serves whether or not the index can be read: a thread of its own looks, nobody waits
+/// for it, and it ends with the process.
+pub(crate) fn offer(config: &router_config::Update) {
+    let (true, Some(index)) = (config.check, config.index.clone()) else { return };
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(look(&index));
+        Ok::<_, std::io::Error>(())
+    });
+}
+
+async fn look(index: &str) {
+    let Ok(client) = Client::new() else { return };
+    match tokio::time::timeout(OFFER_PATIENCE, update::newest(&client, index)).await {
+        Ok(Ok(newest)) if update::is_newer(&newest.version, VERSION) => {
+            tracing::info!(version = newest.version, "a newer version is there: llm-router update");
+        }
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "no newer version could be looked for"),
+        Err(_) => tracing::warn!("no newer version could be looked for: the index is too slow"),
+    }
 }
 
 fn described(copy: &Copy, newest: Option<&Release>) -> Outcome {

@@ -124,7 +124,12 @@ fn every_documented_check_of_fallbacks_and_aliases_is_made() {
     alias(&["--alias-id=/x", "--targets=one/small"], &["cannot be the name"]);
     alias(&["--alias-id=new", "--targets=one/smal"], &["`one/small`"]);
     alias(&["--alias-id=new", "--targets=[1]"], &["not a target"]);
-    alias(&["--alias-id=new", "--targets=[{"], &["line 1"]);
+    alias(
+        &["--alias-id=new", "--targets=[{"],
+        &["error: the list of targets is not JSON", "line 1"],
+    );
+    refused(&["alias", "show", "fats"], 2, &["`fats`", "did you mean `fast`?"]);
+    refused(&["alias", "show", "zzz"], 2, &["`zzz`", "alias list"]);
     alias(&["--alias-id=fast", "--targets=fast"], &["circle"]);
     alias(&["--alias-id=fast", "--strategy=round-robbin"], &["`round-robin`"]);
     alias(&["--alias-id=fast", "--alias-metadata={x}"], &["--alias-metadata", "column"]);
@@ -306,4 +311,20 @@ fn without_a_terminal_the_bare_command_lists() {
     assert_eq!(home.ok(&["config"]).out, home.ok(&["list"]).out);
     let empty = Home::empty();
     assert!(empty.ok(&["list"]).out.contains("not there yet"));
+}
+
+#[test]
+fn a_strategy_is_taken_in_every_spelling_that_a_config_may_have() {
+    let home = Home::new();
+    for (word, written) in [
+        ("rr", "round-robin"),
+        ("Weighted_RR", "weighted-rr"),
+        ("weighted-round-robin", "weighted-rr"),
+        ("quota-aware-weighted-round-robin", "quota-aware-weighted-rr"),
+        ("smart", "auto"),
+        ("cheapest", "least-cost"),
+    ] {
+        home.ok(&["alias", "edit", "fast", "--strategy", word]);
+        assert!(home.text().contains(&format!("\"strategy\": \"{written}\"")), "{word}");
+    }
 }

@@ -59,15 +59,51 @@ fn explanations_records_and_simulations_have_their_documented_shapes() {
     let made_up = ["simulate", "--synthetic", "50", "--against", ".llm-router.json"];
     let made_up = site.json(0, &made_up);
     check("simulate.json", &made_up, &"simulate --synthetic");
+    assert_eq!(made_up.as_object().unwrap().len(), 2, "two files of one name: {made_up}");
     for (command, code) in [
         (&["explain", "--model", "nobody/x", "--offline"][..], 2),
         (&["explain", "--as-client", "telnet", "--offline"], 2),
         (&["simulate"], 2),
+        (&["simulate", "--synthetic", "5", "--models", "nobody/x"], 2),
         (&["simulate", "--records", "none.jsonl"], 2),
         (&["simulate", "--records", ".llm-router.json"], 2),
         (&["records", "export", "--file", "none.sqlite"], 2),
         (&["records", "export", "--since", "yesterday"], 2),
     ] {
         check("error.json", &site.json(code, command), &command);
+    }
+}
+
+/// What bash offers behind these words, by the script that `completions bash` prints.
+#[cfg(unix)]
+fn offered(script: &std::path::Path, words: &[&str]) -> String {
+    let run = r#"source "$1"; shift
+        [[ "$(complete -p llm-router)" =~ -F\ ([^ ]+) ]]
+        COMP_WORDS=(llm-router "$@") COMP_CWORD=$#
+        "${BASH_REMATCH[1]}" llm-router "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"
+        echo "${COMPREPLY[*]}""#;
+    let mut bash = std::process::Command::new("bash");
+    let output = bash.args(["-c", run, "bash"]).arg(script).args(words).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn bash_completes_commands_their_subcommands_flags_and_values() {
+    let home = crate::common::Home::new();
+    let script = home.folder().join("llm-router.bash");
+    std::fs::write(&script, home.ok(&["completions", "bash"]).out).unwrap();
+    for (words, expected) in [
+        (&["provi"][..], "provider"),
+        (&["provider", "pre"], "presets"),
+        (&["provider", "add", "--pres"], "--preset"),
+        (&["key", "client", "rot"], "rotate"),
+        (&["ai-help", "--skip"], "--skip-live-test"),
+        (&["setup", "cla"], "claude-code"),
+        (&["config", "--operation", "migr"], "migrate-config"),
+        (&["help", "provider", "pre"], "presets"),
+    ] {
+        assert_eq!(offered(&script, words).trim_end(), expected, "{words:?}");
     }
 }

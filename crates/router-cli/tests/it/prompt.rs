@@ -63,6 +63,31 @@ fn read_until(child: &mut Child, question: &str, said: &mut String) {
     said.push_str(&String::from_utf8_lossy(&bytes));
 }
 
+#[cfg(unix)]
+#[test]
+fn ctrl_c_at_a_hidden_question_leaves_a_terminal_that_shows_what_is_typed() {
+    let home = Home::new();
+    let before = home.text();
+    let mut command = Command::new("sh");
+    let program = home.command(&["key", "set", "-"]);
+    let line = program.get_args().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+    let line = format!(
+        "trap : INT; {} {line}; echo \"code=$? $(stty -a | grep -o -- '-\\{{0,1\\}}echo ')\"",
+        program.get_program().to_string_lossy()
+    );
+    command.args(["-c", &line.replace('\'', "'\\''")]).current_dir(home.folder());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let (_, said) = in_terminal(&command, &[("not shown): ", "\u{3}")]);
+    assert!(said.contains("code=130 echo "), "{said}");
+    assert!(said.contains("interrupted"), "{said}");
+    assert_eq!(home.text(), before);
+}
+
 #[test]
 fn a_missing_key_is_asked_for_without_being_shown() {
     let home = Home::empty();

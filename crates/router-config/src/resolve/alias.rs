@@ -37,6 +37,13 @@ const STRATEGIES: [(&str, Strategy); 24] = [
     ("cheapest", Strategy::LeastCost),
 ];
 
+/// The spelling to write of a strategy that is spelled in one of its ways.
+pub fn strategy_name(word: &str) -> Option<&'static str> {
+    let word = word.trim().to_lowercase();
+    let (_, meant) = STRATEGIES.iter().find(|(name, _)| *name == word && !name.is_empty())?;
+    STRATEGIES.iter().find(|(_, strategy)| strategy == meant).map(|(name, _)| *name)
+}
+
 /// Resolves every alias; targets that mean nothing are left out one by one.
 pub(crate) fn all(file: &File, catalog: &mut Catalog, names: &Names, cx: &mut Context<'_>) {
     let written = file.model_aliases.as_ref().map(|map| map.0.as_slice()).unwrap_or_default();

@@ -128,7 +128,7 @@ document! {
     pub struct Update {
         /// Address of a release index.
         index: String = "index",
-        /// Whether `update` is offered at start.
+        /// Whether a starting router looks into the index and says in its log that there is a newer version.
         check: bool = "check",
     }
 }

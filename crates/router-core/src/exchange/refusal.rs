@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::explain::moment;
 use crate::failure::{Failure, FailureClass};
 use crate::time::UnixMs;
 
@@ -66,8 +67,11 @@ impl Refusal {
 
     /// The sentence for the client; `route` is what it asked for.
     pub fn message(&self, route: &str) -> String {
-        let wait =
-            self.retry_after_s().map(|s| format!("; try again in {s} s")).unwrap_or_default();
+        // Whole seconds, so that nobody comes a moment too early.
+        let moment = |at: UnixMs| moment(UnixMs(at.0.div_ceil(1_000).saturating_mul(1_000)));
+        let at = self.resets_at.map(|at| format!(", at {}", moment(at))).unwrap_or_default();
+        let wait = self.retry_after_s().map(|s| format!("; try again in {s} s{at}"));
+        let wait = wait.unwrap_or_default();
         match (&self.failure, self.kind) {
             (Some(failure), _) if failure.message.is_empty() => {
                 format!("the upstream of `{route}` failed: {}", failure.class)

@@ -279,7 +279,8 @@ fn d14_full_buckets_are_a_429_that_says_when_they_empty() {
     assert_eq!(told.class(), FailureClass::RateLimited);
     assert_eq!(
         told.message("x"),
-        "every target of `x` has used up its configured limits; try again in 2323200 s"
+        "every target of `x` has used up its configured limits; try again in 2323200 s, \
+         at 2026-03-01T00:00:00Z"
     );
 }
 

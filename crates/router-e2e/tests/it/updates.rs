@@ -54,9 +54,7 @@ impl Copy {
         })?;
         let copy = Self { folder, index, origin };
         let config = json!({
-            "version": 2,
-            "providers": [{ "id": "p", "baseUrl": "http://127.0.0.1:9", "format": "openai",
-                            "apiKey": "k", "models": ["m"] }],
+            // No provider: the index counts in a config that cannot serve yet, too.
             "update": { "index": format!("{}/index.json", copy.origin.url()) },
         });
         std::fs::write(copy.folder.path().join(".llm-router.json"), config.to_string())?;
@@ -122,6 +120,48 @@ fn a_newer_version_is_found_fetched_checked_and_taken_back() -> Result<()> {
     let same = json_of(&copy.update(&[])?)?;
     assert_eq!((&same["newer"], &same["updated"]), (&json!(false), &json!(false)));
     assert_eq!(copy.update(&["--rollback"])?.status.code(), Some(1), "nothing to go back to");
+    Ok(())
+}
+
+#[test]
+fn a_starting_router_says_that_there_is_a_newer_version_if_the_config_asks_for_it() -> Result<()> {
+    let copy = Copy::new()?;
+    copy.offer("99.0.0", "new", &copy.digest()?);
+    let home = copy.folder.path();
+    let mut config = json!({
+        "providers": [{ "id": "p", "baseUrl": "http://127.0.0.1:9", "format": "openai",
+                        "apiKey": "k", "models": ["m"] }],
+        "update": { "index": format!("{}/index.json", copy.origin.url()), "check": true },
+    });
+    let said = |config: &Value| -> Result<String> {
+        std::fs::write(home.join(".llm-router.json"), config.to_string())?;
+        let log = home.join("start.log");
+        let out = std::fs::File::create(&log)?;
+        let mut router = Command::new(copy.program())
+            .args(["start", "--port=0", "--watch-binary=false"])
+            .env("HOME", home)
+            .env_remove("LLM_ROUTER_CONFIG")
+            .stdout(out.try_clone()?)
+            .stderr(out)
+            .spawn()?;
+        let patience = if config["update"]["check"] == true { 100 } else { 15 };
+        let mut text = String::new();
+        for _ in 0..patience {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            text = std::fs::read_to_string(&log)?;
+            if text.contains("99.0.0") {
+                break;
+            }
+        }
+        router.kill()?;
+        router.wait()?;
+        Ok(text)
+    };
+    let text = said(&config)?;
+    assert!(text.contains("a newer version is there") && text.contains("99.0.0"), "{text}");
+    config["update"]["check"] = false.into();
+    let text = said(&config)?;
+    assert!(text.contains("listening") && !text.contains("99.0.0"), "{text}");
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use router_config::{parse, slug};
 use serde_json::{Map, Value, json};
 
-use super::{Imported, text, vendor};
+use super::{Imported, moved, text, vendor};
 use crate::Failure;
 
 /// Numbers of channel types and the preset each stands for.
@@ -91,8 +91,7 @@ fn one(
     let mut members = vendor(preset)?;
     members.insert("name".to_owned(), name.as_str().into());
     if let Some(url) = url {
-        members.remove("baseUrlByFormat");
-        members.insert("baseUrl".to_owned(), address(preset, &url).into());
+        moved(preset, &mut members, &address(preset, &url));
         members.entry("format").or_insert_with(|| "openai".into());
     }
     if !members.contains_key("baseUrl") && !members.contains_key("baseUrlByFormat") {

@@ -4,7 +4,7 @@ mod settings;
 
 use serde_json::{Map, Value, json};
 
-use super::{Imported, per_minute, text, vendor};
+use super::{Imported, moved, per_minute, text, vendor};
 use crate::Failure;
 
 /// Prefixes of its models and the preset each stands for.
@@ -104,10 +104,11 @@ fn deployment(out: &mut Imported, path: &str, entry: &Value) -> Result<Option<De
             "api_version",
         ];
         if !KNOWN.contains(&key.as_str()) {
-            out.leave(
-                format!("{path}.litellm_params.{key}"),
-                "requests are sent with what the client says",
-            );
+            let why = match key.as_str() {
+                "order" => "move the later targets of the alias into its fallbackTargets",
+                _ => "requests are sent with what the client says",
+            };
+            out.leave(format!("{path}.litellm_params.{key}"), why);
         }
     }
     Ok(Some(Deployed { target: format!("{id}/{model}"), weight: params.get("weight").cloned() }))
@@ -153,8 +154,7 @@ fn provider(
             "azure" if !base.contains("/openai") => format!("{base}/openai/v1"),
             _ => base.to_owned(),
         };
-        members.remove("baseUrlByFormat");
-        members.insert("baseUrl".to_owned(), base.into());
+        moved(preset, &mut members, &base);
     }
     if !members.contains_key("baseUrl") && !members.contains_key("baseUrlByFormat") {
         out.leave(path, "it has no api_base");

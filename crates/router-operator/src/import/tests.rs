@@ -53,6 +53,33 @@ fn a_litellm_config_becomes_providers_aliases_and_buckets() {
 }
 
 #[test]
+fn only_the_vendors_own_address_speaks_all_of_its_formats() {
+    let deployment = |name: &str, base: &str| {
+        format!(
+            "  - model_name: {name}\n    litellm_params:\n      model: openai/m\n      api_key: k\n{base}"
+        )
+    };
+    let file = format!(
+        "model_list:\n{}\n{}\n{}\n",
+        deployment("own", "      api_base: https://api.openai.com/v1\n      order: 2"),
+        deployment("proxy", "      api_base: http://10.0.0.7:4000/v1"),
+        "  - model_name: v\n    litellm_params:\n      model: hosted_vllm/m\n      api_base: http://10.0.0.7:8000/v1"
+    );
+    let (config, left) = check(Origin::Litellm, &file);
+    assert_eq!(at(&config, "/providers/0/formats"), &json!(["openai", "responses"]));
+    assert_eq!(at(&config, "/providers/1/baseUrl"), "http://10.0.0.7:4000/v1");
+    assert_eq!(at(&config, "/providers/1/formats"), &Value::Null);
+    assert_eq!(at(&config, "/providers/1/format"), "openai");
+    assert_eq!(at(&config, "/providers/2/formats"), &json!(["openai", "claude"]));
+    let names = [at(&config, "/providers/0/name"), at(&config, "/providers/1/name")];
+    assert_eq!(names, ["OpenAI", "OpenAI 2"]);
+    assert_eq!(left, ["model_list[0].litellm_params.order"]);
+    let channels = r#"[{ "type": 1, "name": "p", "key": "k", "base_url": "https://p.example", "models": "m" }]"#;
+    let (config, _) = check(Origin::OneApi, channels);
+    assert_eq!(at(&config, "/providers/0/formats"), &Value::Null);
+}
+
+#[test]
 fn a_claude_code_router_config_becomes_providers_and_an_alias_for_each_scenario() {
     let (config, left) =
         check(Origin::ClaudeCodeRouter, include_str!("fixtures/claude-code-router.json"));

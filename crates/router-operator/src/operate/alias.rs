@@ -2,22 +2,22 @@
 
 use router_config::edit::Document;
 use router_config::schema::File;
-use router_config::{nearest, parse};
+use router_config::{nearest, parse, strategy_name};
 use serde_json::{Map, Value};
 
 use super::references::remove_with;
-use super::{Done, known};
+use super::{Done, json_value, known};
 use crate::Failure;
 
-/// Strategies, and other words for them.
-const STRATEGIES: [(&str, &[&str]); 7] = [
-    ("auto", &["automatic", "smart"]),
-    ("ordered", &[]),
-    ("round-robin", &[]),
-    ("weighted-rr", &[]),
-    ("quota-aware-weighted-rr", &[]),
-    ("least-latency", &[]),
-    ("least-cost", &[]),
+/// Strategies as they are written.
+const STRATEGIES: [&str; 7] = [
+    "auto",
+    "ordered",
+    "round-robin",
+    "weighted-rr",
+    "quota-aware-weighted-rr",
+    "least-latency",
+    "least-cost",
 ];
 
 /// What to set; what is `None` stays as it is.
@@ -128,16 +128,14 @@ fn check_id(id: &str) -> Result<(), Failure> {
         .hint("a letter or digit, then letters, digits and `.`, `_`, `:`, `-`"))
 }
 
+/// The strategy that a word means: every spelling that a config may use.
 fn strategy(word: &str) -> Result<&'static str, Failure> {
     let wanted = word.trim().to_ascii_lowercase();
-    let is_it =
-        |(name, others): &&(&str, &[&str])| *name == wanted || others.contains(&wanted.as_str());
-    STRATEGIES.iter().find(is_it).map(|(name, _)| *name).ok_or_else(|| {
-        let names = STRATEGIES.map(|(name, _)| name);
+    strategy_name(&wanted).ok_or_else(|| {
         let failure = Failure::input(format!("`{}` is not a strategy", word.trim()));
-        match nearest(&wanted, names) {
+        match nearest(&wanted, STRATEGIES) {
             Some(near) => failure.hint(format!("did you mean `{near}`?")),
-            None => failure.hint(format!("strategies are {}", names.join(", "))),
+            None => failure.hint(format!("strategies are {}", STRATEGIES.join(", "))),
         }
     })
 }
@@ -145,6 +143,9 @@ fn strategy(word: &str) -> Result<&'static str, Failure> {
 /// Reads targets; each has to be there, or to be the alias itself, whose cycle is told later.
 fn targets(document: &Document, alias: &str, text: &str) -> Result<Vec<Value>, Failure> {
     let is_known = |name: &str| known(document, name).is_ok();
+    if text.trim_start().starts_with(['[', '{']) {
+        json_value("the list of targets", text)?;
+    }
     let targets = parse::targets(text, &is_known).map_err(Failure::input)?;
     for target in targets.iter().filter_map(parse::target_name) {
         if target != alias {

@@ -63,6 +63,10 @@ fn clients_find_the_words_they_look_for() {
     let own = ClientError::new(ErrorKind::RateLimit, "no").with_code("bucket").with_retry_after(9);
     assert_eq!(body(&own, OpenaiResponses)["error"]["code"], "bucket");
     assert_eq!(own.retry_after_s, Some(9));
+    let wait = &body(&own, Gemini)["error"]["details"];
+    assert_eq!(wait[0]["@type"], "type.googleapis.com/google.rpc.RetryInfo");
+    assert_eq!(wait[0]["retryDelay"], "9s");
+    assert!(body(&model, Gemini)["error"].get("details").is_none());
 }
 
 #[test]

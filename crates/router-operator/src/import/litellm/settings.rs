@@ -68,7 +68,7 @@ fn setting(out: &mut Imported, section: &str, key: &str, value: &Value) {
         "context_window_fallbacks" => {
             out.leave(
                 path,
-                "set contextWindow on models: those that are too small are passed over",
+                "an alias goes on to its next target by itself where a conversation is too long",
             );
         }
         "routing_strategy" | "drop_params" | "set_verbose" | "modify_params" => {}
