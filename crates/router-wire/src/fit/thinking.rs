@@ -29,9 +29,16 @@ pub(super) fn fit<'a>(
         // A Chat client cannot ask, and sees `reasoning_content` by default.
         request.reasoning.shown = Shown::Summary;
     }
+    let on = matches!(request.reasoning.form, ThinkingForm::Adaptive | ThinkingForm::Budget(_));
+    let foreign = inbound == Dialect::Anthropic && target.dialect != Dialect::Anthropic;
+    if foreign && on && request.reasoning.shown == Shown::Unset {
+        // A client that turns thinking on and says no more waits for thinking blocks.
+        request.reasoning.shown = Shown::Summary;
+    }
     let asked = asked(request);
     match target.dialect {
         Dialect::OpenaiChat | Dialect::OpenaiResponses => {
+            let asked = asked.or_else(|| adaptive_level(request, inbound, target.facts));
             fit_openai(request, asked, target, losses);
         }
         Dialect::Anthropic => fit_messages(request, asked, target, losses),
@@ -163,6 +170,13 @@ fn clamped(asked: Option<Effort>, facts: &Facts, losses: &mut Losses) -> Option<
         Some(_) => {}
     }
     level
+}
+
+/// The level for thinking that is on, where nobody named one: a model that takes "none" does not
+/// think unless it is told to. What Gemini clients call dynamic is what they get by default, too.
+fn adaptive_level(request: &Request<'_>, inbound: Dialect, facts: &Facts) -> Option<Effort> {
+    let on = request.reasoning.form == ThinkingForm::Adaptive && inbound != Dialect::Gemini;
+    (on && facts.efforts.contains(&Effort::None)).then_some(Effort::Medium)
 }
 
 fn fit_openai(
@@ -300,7 +314,13 @@ fn fit_gemini(
     } else if facts.thinks(ThinkingKind::Budget) {
         let tokens = match (level, form) {
             (Effort::None, _) if facts.thinks(ThinkingKind::Disabled) => 0,
-            (_, ThinkingForm::Budget(tokens)) => tokens,
+            (_, ThinkingForm::Budget(tokens)) => {
+                let most = facts.budget_max.unwrap_or(u64::MAX);
+                if most < tokens {
+                    lose(losses, "lowered to the highest budget the model takes");
+                }
+                tokens.min(most)
+            }
             _ => gemini_budget(level),
         };
         if level == Effort::None && tokens > 0 {

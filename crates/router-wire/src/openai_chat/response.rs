@@ -10,7 +10,7 @@ use crate::canonical::{
 use crate::error::UpstreamError;
 use crate::ids;
 use crate::json::{Array, Cursor, JsonError, Kind, Object, Raw, Str};
-use crate::translate::{Answer, Session};
+use crate::translate::{ANSWER_PART, Answer, Session};
 use crate::usage::Usage;
 
 mod write;
@@ -134,6 +134,10 @@ fn parts<'a>(
     })?;
     if said.audio {
         losses.add(Severity::Content, "audio", "choices[0].message.audio", "answers are text");
+    }
+    if said.images {
+        let (path, why) = ("choices[0].message.images", "answers are text");
+        losses.add(Severity::Content, ANSWER_PART, path, why);
     }
     let mut count = 0;
     said.tool_calls(|call| {

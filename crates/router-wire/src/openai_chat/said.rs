@@ -28,6 +28,8 @@ pub(super) struct Said<'a> {
     pub(super) legacy_call: Option<Raw<'a>>,
     /// Whether there is sound.
     pub(super) audio: bool,
+    /// Whether there are pictures, which OpenRouter puts beside the text.
+    pub(super) images: bool,
 }
 
 impl<'a> Said<'a> {
@@ -47,6 +49,7 @@ impl<'a> Said<'a> {
                 "tool_calls" => said.calls = of_kind(c, Kind::Array)?,
                 "function_call" => said.legacy_call = of_kind(c, Kind::Object)?,
                 "audio" => said.audio = of_kind(c, Kind::Object)?.is_some(),
+                "images" => said.images = of_kind(c, Kind::Array)?.is_some(),
                 _ => c.skip()?,
             }
             Ok(())
@@ -69,6 +72,7 @@ impl<'a> Said<'a> {
             && self.calls.is_none()
             && self.legacy_call.is_none()
             && !self.audio
+            && !self.images
     }
 
     /// Hands out thinking and text in order.

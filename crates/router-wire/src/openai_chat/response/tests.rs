@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::Dialect;
 use crate::error::ErrorKind;
+use crate::translate::Progress;
 
 const FULL: &str = include_str!("../../../fixtures/openai-chat/response/full.json");
 const MESSAGES: &str = include_str!("../../../fixtures/anthropic/response/full.json");
@@ -191,4 +192,34 @@ fn characters_are_counted_through_escapes() {
         let expect = u64::try_from(text.decode().chars().count()).unwrap();
         assert_eq!(char_count(&text), expect, "{literal}");
     }
+}
+
+#[test]
+fn pictures_in_an_answer_are_not_lost_in_silence() {
+    let picture = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}});
+    let said = json!({"content": "Here", "images": [picture]});
+    let body = json!({"id": "x", "choices": [{"message": said, "finish_reason": "stop"}]});
+    let (_, losses) = translated(Dialect::Anthropic, Dialect::OpenaiChat, &body.to_string());
+    assert_eq!(losses, ["answer-part"]);
+
+    let chunk = json!({"id": "x", "choices": [{"delta": said, "finish_reason": "stop"}]});
+    let mut stream = session(Dialect::Anthropic, Dialect::OpenaiChat).stream();
+    let mut out = Vec::new();
+    stream.push(format!("data: {chunk}\n\n").as_bytes(), &mut out);
+    assert_eq!(stream.end(&mut out), Progress::Finished);
+    let codes: Vec<_> = stream.losses().iter().map(|loss| loss.code.as_ref()).collect();
+    assert_eq!(codes, ["answer-part"]);
+}
+
+#[test]
+fn an_upstream_that_counts_nothing_does_not_make_the_conversation_look_empty() {
+    let body =
+        r#"{"id": "x", "choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]}"#;
+    let mut asked =
+        Session { input_estimate: 40, ..session(Dialect::Anthropic, Dialect::OpenaiChat) };
+    let mut out = Vec::new();
+    let usage = asked.response(body.as_bytes(), &mut out).unwrap().usage;
+    let answer: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(answer["usage"]["input_tokens"], 40);
+    assert!(usage.is_empty(), "an estimate is not what was used: {usage:?}");
 }

@@ -18,6 +18,7 @@ use crate::json::{Cursor, JsonError, Raw, Str};
 use crate::openai_chat::said::{Call, Said, Talk};
 use crate::openai_chat::stop::{self, Ending};
 use crate::openai_chat::{loose, said, usage};
+use crate::translate::ANSWER_PART;
 use crate::usage::Usage;
 
 /// Reads the chunks of one Chat stream.
@@ -167,6 +168,14 @@ impl Reader {
         }
         if said.audio {
             return Err(JsonError::new(0, "the upstream answers with sound"));
+        }
+        if said.images {
+            sink(Event::Lost {
+                severity: Severity::Content,
+                code: ANSWER_PART,
+                origin: Origin::default(),
+                why: "answers are text",
+            });
         }
         self.spoke |= !said.is_empty();
         let late = self.finished;
