@@ -6,7 +6,8 @@ use crate::canonical::{
 };
 use crate::dialect::Dialect;
 use crate::facts::{Facts, ReasoningContent, ThinkingKind};
-use crate::json::Str;
+use crate::json::{Kind, Raw, Str};
+use crate::openai_chat::details::ROUTER;
 use crate::translate::{REDACTED, RequestExtra, Target, native_vendor};
 
 /// Smallest thinking budget of Messages, in tokens.
@@ -110,8 +111,12 @@ fn keep_own_state(
             let required = facts.reasoning_content == ReasoningContent::Required;
             // Google's Chat server takes its signatures back with the calls.
             let signed = facts.vendor == "google";
+            let routed = thinking.opaque.as_ref().is_some_and(|opaque| {
+                !stateless && opaque.vendor == ROUTER && takes_details(opaque, facts)
+            });
             let own = thinking.opaque.as_ref().filter(|opaque| own(opaque));
-            (required && (!thinking.text.is_empty() || own.is_some()))
+            routed
+                || (required && (!thinking.text.is_empty() || own.is_some()))
                 || (signed && own.is_some_and(|opaque| !opaque.payload.is_empty()))
         }
         Dialect::Anthropic | Dialect::OpenaiResponses | Dialect::Gemini => {
@@ -134,6 +139,17 @@ fn keep_own_state(
             kept
         });
     }
+}
+
+/// Whether the details OpenRouter gave out for a model can go to this one: it is of the same vendor,
+/// and not at OpenAI's own API, which refuses members it does not know. They passed through the
+/// client, so they are looked at.
+fn takes_details(opaque: &Opaque<'_>, facts: &Facts) -> bool {
+    let vendor = facts.vendor.as_str();
+    let same = opaque.family.as_deref().is_none_or(|family| vendor.is_empty() || family == vendor);
+    let is_list =
+        || Raw::parse(&opaque.payload.decode()).is_ok_and(|raw| raw.kind() == Kind::Array);
+    same && !facts.openai_extras && is_list()
 }
 
 /// The level the client asked for, if any.

@@ -12,7 +12,7 @@ use crate::json::{Cursor, JsonError, Kind, Raw, Str};
 pub(super) struct Said<'a> {
     /// Thinking, under any of the names vendors gave it.
     pub(super) reasoning: Option<Str<'a>>,
-    /// Thinking in parts, where that is all there is.
+    /// Thinking in parts: the same text once more where `reasoning` is there, and state.
     pub(super) details: Option<Raw<'a>>,
     /// Text.
     pub(super) content: Option<Str<'a>>,
@@ -55,10 +55,6 @@ impl<'a> Said<'a> {
             Ok(())
         })?;
         said.reasoning = said.reasoning.or(other_name);
-        if said.reasoning.is_some() {
-            // The same text once more.
-            said.details = None;
-        }
         Ok(said)
     }
 
@@ -80,7 +76,7 @@ impl<'a> Said<'a> {
         if let Some(text) = &self.reasoning {
             sink(Talk::Thinking, text.clone());
         }
-        if let Some(raw) = self.details {
+        if let (Some(raw), None) = (self.details, &self.reasoning) {
             talk(&mut raw.cursor(), Talk::Thinking, &mut sink)?;
         }
         if let Some(text) = &self.content {

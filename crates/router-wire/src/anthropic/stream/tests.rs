@@ -148,7 +148,7 @@ fn start() -> Event<'static> {
 }
 
 const fn text(block: u32, text: &'static str) -> Event<'static> {
-    Event::Delta { block, delta: Delta::Text(crate::json::Str::plain(text)) }
+    Event::Delta { block, delta: Delta::Text(Str::plain(text)) }
 }
 
 const fn finish(reason: StopReason) -> Event<'static> {
