@@ -120,7 +120,8 @@ fn keep_own_state(
                 || (signed && own.is_some_and(|opaque| !opaque.payload.is_empty()))
         }
         Dialect::Anthropic | Dialect::OpenaiResponses | Dialect::Gemini => {
-            thinking.opaque.as_ref().is_some_and(|o| own(o) && !o.payload.is_empty())
+            let sealed = |o: &Opaque<'_>| !o.vendor.is_empty() && !o.payload.is_empty();
+            thinking.opaque.as_ref().is_some_and(|o| own(o) && sealed(o))
         }
     };
     for turn in &mut request.turns {

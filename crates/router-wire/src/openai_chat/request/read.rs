@@ -244,7 +244,7 @@ impl<'a> Reading<'a> {
                 "type" => match (c.opt(Cursor::string)?.as_deref(), *form) {
                     (Some("disabled"), _) => *form = ThinkingForm::Off,
                     (Some("adaptive" | "enabled"), ThinkingForm::Unset) => {
-                        *form = ThinkingForm::Adaptive
+                        *form = ThinkingForm::Adaptive;
                     }
                     _ => {}
                 },
