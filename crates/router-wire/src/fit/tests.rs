@@ -347,3 +347,11 @@ fn thinking_nobody_showed_returns_to_a_model_of_an_unknown_vendor_that_demands_i
     assert_eq!(codes(&chat.losses), Vec::<&str>::new());
     assert_eq!(codes(&sent(Dialect::OpenaiResponses).losses), ["thinking-history"]);
 }
+
+#[test]
+fn nobody_asks_to_see_thinking_that_is_off() {
+    let body =
+        r#"{"model":"m","messages":[{"role":"user","content":"x"}],"reasoning_effort":"none"}"#;
+    let sent = translated(Dialect::OpenaiChat, body, Dialect::Gemini, "gemini-2.5-flash").unwrap();
+    assert_eq!(value(&sent, "/generationConfig/thinkingConfig"), r#"{"thinkingBudget":0}"#);
+}
