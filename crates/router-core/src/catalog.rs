@@ -428,7 +428,7 @@ impl Default for StreamPolicy {
         Self {
             hold_bytes: 64 * 1024,
             hold: Duration::from_mins(1),
-            keep_alive: Duration::from_secs(15),
+            keep_alive: Duration::from_secs(10),
         }
     }
 }

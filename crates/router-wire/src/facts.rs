@@ -90,6 +90,8 @@ pub struct Facts {
     pub efforts: Vec<Effort>,
     /// Forms of thinking it takes (Messages and Gemini).
     pub thinking: Vec<ThinkingKind>,
+    /// The highest thinking budget it takes, in tokens (Gemini).
+    pub budget_max: Option<u64>,
     /// Whether it reasons at all.
     pub reasons: bool,
     /// Sampling parameters it takes.
@@ -159,6 +161,7 @@ impl Default for Facts {
             family: String::new(),
             efforts: Vec::new(),
             thinking: Vec::new(),
+            budget_max: None,
             reasons: false,
             sampling: SamplingRule::All,
             temperature_max: 2.0,

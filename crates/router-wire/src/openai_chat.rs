@@ -5,6 +5,7 @@
 //! in other types. What an upstream says is read loosely (`loose`), what a client says strictly
 //! wherever guessing could change the meaning.
 
+pub(crate) mod details;
 mod loose;
 pub mod request;
 pub mod response;

@@ -257,7 +257,8 @@ impl Watch {
             self.response(response);
         }
         match kind {
-            b"response.completed" | b"response.incomplete" => {
+            // `done` is what OpenRouter calls it.
+            b"response.completed" | b"response.incomplete" | b"response.done" => {
                 self.seen.terminal = true;
                 self.seen.meaningful = true;
                 let reason = parts.response.and_then(|response| {

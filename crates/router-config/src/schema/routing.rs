@@ -87,7 +87,7 @@ document! {
         hold_bytes: u64 = "holdBytes",
         /// Milliseconds start-up events are held back at most; 60000 if absent.
         hold_ms: u64 = "holdMs",
-        /// Milliseconds of silence after which a ping is sent; 0 turns pings off; 15000 if absent.
+        /// Milliseconds of silence after which a ping is sent; 0 turns pings off; 10000 if absent.
         keep_alive_ms: u64 = "keepAliveMs",
     }
 }

@@ -15,14 +15,20 @@ use super::FailureClass;
 
 /// Members without which a request means nothing.
 const ESSENTIAL: [&str; 5] = ["model", "messages", "input", "contents", "stream"];
+/// Asks for nothing but a look at the thinking, and needs a verified organisation at `OpenAI`.
+const SUMMARY: &str = "reasoning.summary";
 /// Characters of a member's name at most.
 const NAME_MAX: usize = 64;
 
 /// The member at the top of the request that `body` says is not known or not taken at all. A value
-/// that is not taken, and what lies deeper, say nothing about other requests.
+/// that is not taken, and what lies deeper, say nothing about other requests; but for summaries of
+/// the thinking, which an account may have or not.
 pub(super) fn unknown(class: FailureClass, body: &UpstreamError) -> Option<String> {
     if class != FailureClass::Unsupported {
         return None;
+    }
+    if body.param.as_deref() == Some(SUMMARY) {
+        return Some(SUMMARY.to_owned());
     }
     let code = body.code.as_deref().or(body.kind.as_deref()).unwrap_or_default();
     let by_code = matches!(code, "unsupported_parameter" | "unknown_parameter");
@@ -98,6 +104,18 @@ mod tests {
         check(
             r#"{"error":{"message":"litellm.UnsupportedParamsError: cohere does not support parameters: ['parallel_tool_calls'], for model=x","type":"None","param":null,"code":"400"}}"#,
             Some("parallel_tool_calls"),
+        );
+    }
+
+    #[test]
+    fn summaries_of_the_thinking_are_left_out_where_the_account_may_not_have_them() {
+        check(
+            r#"{"error":{"message":"Your organization must be verified to generate reasoning summaries.","type":"invalid_request_error","param":"reasoning.summary","code":"unsupported_value"}}"#,
+            Some("reasoning.summary"),
+        );
+        check(
+            r#"{"error":{"message":"Unsupported value: 'high'.","type":"invalid_request_error","param":"reasoning.effort","code":"unsupported_value"}}"#,
+            None,
         );
     }
 

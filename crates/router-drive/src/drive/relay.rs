@@ -32,7 +32,12 @@ const PING: Bytes = Bytes::from_static(b": keep-alive\n\n");
 /// An empty line, as Google's SDKs take a comment for a broken event.
 const PING_GEMINI: Bytes = Bytes::from_static(b"\n");
 
-/// What keeps a silent connection alive and says nothing to a client of `dialect`.
+/// The event that clients of Messages count as a sign of life; Claude Code gives up a stream in
+/// which only comments come.
+const PING_MESSAGES: Bytes = Bytes::from_static(b"event: ping\ndata: {\"type\":\"ping\"}\n\n");
+
+/// What keeps a connection alive whose answer has not begun, and says nothing to a client of
+/// `dialect`.
 pub(super) fn ping(dialect: Dialect) -> Bytes {
     if dialect == Dialect::Gemini { PING_GEMINI } else { PING }
 }
@@ -52,6 +57,8 @@ pub(crate) struct Relay<H: Host> {
     watch: Watch,
     /// The inbound dialect.
     dialect: Dialect,
+    /// Whether the client's answer has begun.
+    begun: bool,
     timer: SilenceTimer<H>,
     /// When the client's answer became complete.
     complete: Option<H::Instant>,
@@ -69,6 +76,7 @@ impl<H: Host> Relay<H> {
         let Streaming { held, upstream, watch, timeouts, .. } = stream;
         let timer = SilenceTimer::new(timeouts.idle, policy.keep_alive);
         let mut ready = Merged::default();
+        let begun = !held.is_empty();
         ready.add(held);
         let (waits, calling, connect, complete) = (0, None, timeouts.connect, None);
         let mut relay = Self {
@@ -79,6 +87,7 @@ impl<H: Host> Relay<H> {
             connect,
             watch,
             dialect,
+            begun,
             timer,
             complete,
             settling,
@@ -107,7 +116,7 @@ impl<H: Host> Relay<H> {
                 Poll::Ready(None) => self.end(&Cut::Closed),
                 Poll::Pending if self.ready.is_empty() => {
                     match std::task::ready!(self.timer.poll(cx)) {
-                        Silence::Ping => self.ready.add(ping(self.dialect)),
+                        Silence::Ping => self.ready.add(self.ping()),
                         Silence::Idle => self.end(&Cut::Idle),
                     }
                 }
@@ -121,6 +130,14 @@ impl<H: Host> Relay<H> {
         }
         self.waits = 0;
         Poll::Ready(self.ready.take())
+    }
+
+    fn ping(&self) -> Bytes {
+        if self.begun && self.dialect == Dialect::Anthropic {
+            PING_MESSAGES
+        } else {
+            ping(self.dialect)
+        }
     }
 
     fn is_open(&self) -> bool {
@@ -157,7 +174,12 @@ impl<H: Host> Relay<H> {
         let Ok(piece) = frame.into_data() else { return };
         self.timer.heard();
         self.waits = 0;
-        self.ready.add(self.watch.push(piece));
+        let events = self.watch.push(piece);
+        if !events.is_empty() {
+            self.begun = true;
+            self.timer.told();
+        }
+        self.ready.add(events);
         self.call_again();
         if self.watch.is_over() || self.is_late() {
             self.end(&Cut::Closed);

@@ -40,9 +40,14 @@ impl<C: Clock> SilenceTimer<C> {
         timer
     }
 
-    /// The upstream said something and the client was told.
+    /// The upstream said something.
     pub(crate) fn heard(&mut self) {
         self.heard = C::instant();
+    }
+
+    /// The client got what the upstream said last. Not all of it is for the client: thinking it
+    /// does not want to see keeps the upstream busy for minutes.
+    pub(crate) const fn told(&mut self) {
         self.told = self.heard;
     }
 
@@ -124,10 +129,29 @@ mod tests {
         assert_eq!(poll_fn(|cx| timer.poll(cx)).await, Silence::Ping);
         assert_eq!(start.elapsed().as_secs(), 4);
         timer.heard();
+        timer.told();
         assert_eq!(poll_fn(|cx| timer.poll(cx)).await, Silence::Ping);
         assert_eq!(poll_fn(|cx| timer.poll(cx)).await, Silence::Ping);
         assert_eq!(start.elapsed().as_secs(), 12);
         assert_eq!(poll_fn(|cx| timer.poll(cx)).await, Silence::Idle);
         assert_eq!(start.elapsed().as_secs(), 14);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_client_does_not_get_puts_no_ping_off() {
+        let start = Instant::now();
+        let mut timer =
+            SilenceTimer::<Paused>::new(Some(Duration::from_secs(10)), Duration::from_secs(4));
+        for second in 1..=3 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            assert_eq!(start.elapsed().as_secs(), second);
+            timer.heard();
+        }
+        assert_eq!(poll_fn(|cx| timer.poll(cx)).await, Silence::Ping);
+        assert_eq!(start.elapsed().as_secs(), 4);
+        assert_eq!(poll_fn(|cx| timer.poll(cx)).await, Silence::Ping);
+        assert_eq!(poll_fn(|cx| timer.poll(cx)).await, Silence::Ping);
+        assert_eq!(poll_fn(|cx| timer.poll(cx)).await, Silence::Idle);
+        assert_eq!(start.elapsed().as_secs(), 13);
     }
 }

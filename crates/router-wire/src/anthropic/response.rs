@@ -100,7 +100,7 @@ pub fn write(response: &Response<'_>, session: &Session, losses: &mut Losses, ou
         Some(choice) => stop::write(&mut object, &choice.stop),
         None => drop(object.null("stop_reason").null("stop_sequence")),
     }
-    usage::write(&mut object, used, service_tier.as_ref());
+    usage::write(&mut object, &usage::told(used, session), service_tier.as_ref());
     object.end();
 }
 

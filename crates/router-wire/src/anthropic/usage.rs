@@ -1,6 +1,7 @@
 //! The usage object of Messages answers.
 
 use crate::json::{Cursor, JsonError, Object, Str};
+use crate::translate::Session;
 use crate::usage::Usage;
 
 /// Reads `usage`; members that are absent or null stay absent. Also gives the service tier.
@@ -27,6 +28,14 @@ pub(super) fn read<'a>(c: &mut Cursor<'a>) -> Result<(Usage, Option<Str<'a>>), J
         }
     }
     Ok((usage, tier))
+}
+
+/// What the client is told: as long as the upstream has not counted its input, an estimate. Agents
+/// decide by that figure when a conversation has become too long, and take 0 for a fact.
+pub(super) fn told(usage: &Usage, session: &Session) -> Usage {
+    let counted = usage.input_uncached.is_some() || usage.cache_read.is_some();
+    let estimate = (!counted).then_some(session.input_estimate);
+    Usage { input_uncached: usage.input_uncached.or(estimate), ..*usage }
 }
 
 /// One number of an object that may be null.

@@ -80,7 +80,7 @@ fn family_of(family: &str) -> Option<&str> {
 fn split(text: &str) -> Option<(&str, &str, &str)> {
     let (vendor, rest) = text.strip_prefix(TAG)?.split_once(':')?;
     let (family, payload) = rest.split_once(':')?;
-    (!vendor.is_empty()).then_some((vendor, family, payload))
+    Some((vendor, family, payload))
 }
 
 #[cfg(test)]
@@ -112,6 +112,12 @@ mod tests {
         let (text, back) = round(&opaque, "anthropic");
         assert_eq!(text, "EqQB");
         assert_eq!(back, opaque);
+    }
+
+    #[test]
+    fn state_of_an_unknown_vendor_is_nobody_elses() {
+        let opaque = Opaque { vendor: "".into(), family: None, payload: Str::plain("hm") };
+        assert_eq!(round(&opaque, "anthropic"), ("llmr1:::hm".to_owned(), opaque));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use crate::canonical::{Effort, Loss, Shown};
-use crate::facts::FactsTable;
+use crate::facts::{FactsTable, ReasoningContent};
 use crate::translate::{
     Options, Outbound, RequestExtra, Target, TranslateError, translate_request,
 };
@@ -324,4 +324,34 @@ fn a_limit_the_router_chooses_leaves_room_for_the_conversation() {
     assert_eq!(limit(10), 64_000);
     assert!((1024..64_000).contains(&limit(130_000)), "{}", limit(130_000));
     assert_eq!(limit(1_000_000), 1024);
+}
+
+#[test]
+fn thinking_nobody_showed_returns_to_a_model_of_an_unknown_vendor_that_demands_it() {
+    let mut facts = FactsTable::embedded().lookup("house-blend");
+    facts.reasoning_content = ReasoningContent::Required;
+    let options = Options::default();
+    let body = members(
+        r#""messages": [{"role": "user", "content": "go"}, {"role": "assistant", "content": [
+            {"type": "thinking", "thinking": "", "signature": "llmr1:::hm"},
+            {"type": "tool_use", "id": "c", "name": "f", "input": {}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c", "content": "r"}]}]"#,
+    );
+    let sent = |dialect| {
+        let target = Target { dialect, model: "house-blend", facts: &facts, options: &options };
+        let extra = RequestExtra::default();
+        translate_request(Dialect::Anthropic, body.as_bytes(), &extra, &target).unwrap()
+    };
+    let chat = sent(Dialect::OpenaiChat);
+    assert_eq!(value(&chat, "/messages/1/reasoning_content"), "\"hm\"");
+    assert_eq!(codes(&chat.losses), Vec::<&str>::new());
+    assert_eq!(codes(&sent(Dialect::OpenaiResponses).losses), ["thinking-history"]);
+}
+
+#[test]
+fn nobody_asks_to_see_thinking_that_is_off() {
+    let body =
+        r#"{"model":"m","messages":[{"role":"user","content":"x"}],"reasoning_effort":"none"}"#;
+    let sent = translated(Dialect::OpenaiChat, body, Dialect::Gemini, "gemini-2.5-flash").unwrap();
+    assert_eq!(value(&sent, "/generationConfig/thinkingConfig"), r#"{"thinkingBudget":0}"#);
 }

@@ -6,7 +6,8 @@ use crate::canonical::{
 };
 use crate::dialect::Dialect;
 use crate::facts::{Facts, ReasoningContent, ThinkingKind};
-use crate::json::Str;
+use crate::json::{Kind, Raw, Str};
+use crate::openai_chat::details::ROUTER;
 use crate::translate::{REDACTED, RequestExtra, Target, native_vendor};
 
 /// Smallest thinking budget of Messages, in tokens.
@@ -29,9 +30,16 @@ pub(super) fn fit<'a>(
         // A Chat client cannot ask, and sees `reasoning_content` by default.
         request.reasoning.shown = Shown::Summary;
     }
+    let on = matches!(request.reasoning.form, ThinkingForm::Adaptive | ThinkingForm::Budget(_));
+    let foreign = inbound == Dialect::Anthropic && target.dialect != Dialect::Anthropic;
+    if foreign && on && request.reasoning.shown == Shown::Unset {
+        // A client that turns thinking on and says no more waits for thinking blocks.
+        request.reasoning.shown = Shown::Summary;
+    }
     let asked = asked(request);
     match target.dialect {
         Dialect::OpenaiChat | Dialect::OpenaiResponses => {
+            let asked = asked.or_else(|| adaptive_level(request, inbound, target.facts));
             fit_openai(request, asked, target, losses);
         }
         Dialect::Anthropic => fit_messages(request, asked, target, losses),
@@ -103,12 +111,17 @@ fn keep_own_state(
             let required = facts.reasoning_content == ReasoningContent::Required;
             // Google's Chat server takes its signatures back with the calls.
             let signed = facts.vendor == "google";
+            let routed = thinking.opaque.as_ref().is_some_and(|opaque| {
+                !stateless && opaque.vendor == ROUTER && takes_details(opaque, facts)
+            });
             let own = thinking.opaque.as_ref().filter(|opaque| own(opaque));
-            (required && (!thinking.text.is_empty() || own.is_some()))
+            routed
+                || (required && (!thinking.text.is_empty() || own.is_some()))
                 || (signed && own.is_some_and(|opaque| !opaque.payload.is_empty()))
         }
         Dialect::Anthropic | Dialect::OpenaiResponses | Dialect::Gemini => {
-            thinking.opaque.as_ref().is_some_and(|o| own(o) && !o.payload.is_empty())
+            let sealed = |o: &Opaque<'_>| !o.vendor.is_empty() && !o.payload.is_empty();
+            thinking.opaque.as_ref().is_some_and(|o| own(o) && sealed(o))
         }
     };
     for turn in &mut request.turns {
@@ -127,6 +140,17 @@ fn keep_own_state(
             kept
         });
     }
+}
+
+/// Whether the details OpenRouter gave out for a model can go to this one: it is of the same vendor,
+/// and not at OpenAI's own API, which refuses members it does not know. They passed through the
+/// client, so they are looked at.
+fn takes_details(opaque: &Opaque<'_>, facts: &Facts) -> bool {
+    let vendor = facts.vendor.as_str();
+    let same = opaque.family.as_deref().is_none_or(|family| vendor.is_empty() || family == vendor);
+    let is_list =
+        || Raw::parse(&opaque.payload.decode()).is_ok_and(|raw| raw.kind() == Kind::Array);
+    same && !facts.openai_extras && is_list()
 }
 
 /// The level the client asked for, if any.
@@ -163,6 +187,13 @@ fn clamped(asked: Option<Effort>, facts: &Facts, losses: &mut Losses) -> Option<
         Some(_) => {}
     }
     level
+}
+
+/// The level for thinking that is on, where nobody named one: a model that takes "none" does not
+/// think unless it is told to. What Gemini clients call dynamic is what they get by default, too.
+fn adaptive_level(request: &Request<'_>, inbound: Dialect, facts: &Facts) -> Option<Effort> {
+    let on = request.reasoning.form == ThinkingForm::Adaptive && inbound != Dialect::Gemini;
+    (on && facts.efforts.contains(&Effort::None)).then_some(Effort::Medium)
 }
 
 fn fit_openai(
@@ -300,7 +331,13 @@ fn fit_gemini(
     } else if facts.thinks(ThinkingKind::Budget) {
         let tokens = match (level, form) {
             (Effort::None, _) if facts.thinks(ThinkingKind::Disabled) => 0,
-            (_, ThinkingForm::Budget(tokens)) => tokens,
+            (_, ThinkingForm::Budget(tokens)) => {
+                let most = facts.budget_max.unwrap_or(u64::MAX);
+                if most < tokens {
+                    lose(losses, "lowered to the highest budget the model takes");
+                }
+                tokens.min(most)
+            }
             _ => gemini_budget(level),
         };
         if level == Effort::None && tokens > 0 {

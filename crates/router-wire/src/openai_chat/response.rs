@@ -1,16 +1,17 @@
 //! The whole answer of Chat Completions.
 
+use super::details::Details;
 use super::said::{self, Said, Talk};
 use super::stop::{self, Ending};
 use super::{loose, usage};
 use crate::canonical::{
-    Choice, Citation, Content, Json, Losses, Origin, Part, Response, Severity, Shown, Stop,
+    Choice, Citation, Content, Json, Losses, Opaque, Origin, Part, Response, Severity, Shown, Stop,
     StopReason, Thinking, ToolCall, ToolInput,
 };
 use crate::error::UpstreamError;
 use crate::ids;
 use crate::json::{Array, Cursor, JsonError, Kind, Object, Raw, Str};
-use crate::translate::{Answer, Session};
+use crate::translate::{ANSWER_PART, Answer, Session};
 use crate::usage::Usage;
 
 mod write;
@@ -132,8 +133,17 @@ fn parts<'a>(
         };
         parts.push(Part::new(content, origin));
     })?;
+    if let Some(raw) = said.details {
+        let mut details = Details::default();
+        details.take(raw);
+        sign(&mut parts, details.state());
+    }
     if said.audio {
         losses.add(Severity::Content, "audio", "choices[0].message.audio", "answers are text");
+    }
+    if said.images {
+        let (path, why) = ("choices[0].message.images", "answers are text");
+        losses.add(Severity::Content, ANSWER_PART, path, why);
     }
     let mut count = 0;
     said.tool_calls(|call| {
@@ -160,6 +170,21 @@ fn parts<'a>(
         Ok(())
     })?;
     Ok(parts)
+}
+
+/// Gives the thinking its state.
+fn sign<'a>(parts: &mut Vec<Part<'a>>, state: Option<Opaque<'a>>) {
+    let Some(state) = state else { return };
+    let thinking = parts.iter_mut().rev().find_map(|part| match &mut part.content {
+        Content::Thinking(thinking) => Some(thinking),
+        _ => None,
+    });
+    if let Some(thinking) = thinking {
+        thinking.opaque = Some(state);
+        return;
+    }
+    let thinking = Thinking { text: Str::EMPTY, opaque: Some(state), redacted: false };
+    parts.insert(0, Part::new(Content::Thinking(Box::new(thinking)), Origin::default()));
 }
 
 /// Arguments as the object they ought to be; the text itself where they are none.

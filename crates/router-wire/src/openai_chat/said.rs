@@ -12,7 +12,7 @@ use crate::json::{Cursor, JsonError, Kind, Raw, Str};
 pub(super) struct Said<'a> {
     /// Thinking, under any of the names vendors gave it.
     pub(super) reasoning: Option<Str<'a>>,
-    /// Thinking in parts, where that is all there is.
+    /// Thinking in parts: the same text once more where `reasoning` is there, and state.
     pub(super) details: Option<Raw<'a>>,
     /// Text.
     pub(super) content: Option<Str<'a>>,
@@ -28,6 +28,8 @@ pub(super) struct Said<'a> {
     pub(super) legacy_call: Option<Raw<'a>>,
     /// Whether there is sound.
     pub(super) audio: bool,
+    /// Whether there are pictures, which OpenRouter puts beside the text.
+    pub(super) images: bool,
 }
 
 impl<'a> Said<'a> {
@@ -47,15 +49,12 @@ impl<'a> Said<'a> {
                 "tool_calls" => said.calls = of_kind(c, Kind::Array)?,
                 "function_call" => said.legacy_call = of_kind(c, Kind::Object)?,
                 "audio" => said.audio = of_kind(c, Kind::Object)?.is_some(),
+                "images" => said.images = of_kind(c, Kind::Array)?.is_some(),
                 _ => c.skip()?,
             }
             Ok(())
         })?;
         said.reasoning = said.reasoning.or(other_name);
-        if said.reasoning.is_some() {
-            // The same text once more.
-            said.details = None;
-        }
         Ok(said)
     }
 
@@ -69,6 +68,7 @@ impl<'a> Said<'a> {
             && self.calls.is_none()
             && self.legacy_call.is_none()
             && !self.audio
+            && !self.images
     }
 
     /// Hands out thinking and text in order.
@@ -76,7 +76,7 @@ impl<'a> Said<'a> {
         if let Some(text) = &self.reasoning {
             sink(Talk::Thinking, text.clone());
         }
-        if let Some(raw) = self.details {
+        if let (Some(raw), None) = (self.details, &self.reasoning) {
             talk(&mut raw.cursor(), Talk::Thinking, &mut sink)?;
         }
         if let Some(text) = &self.content {

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use crate::canonical::{Loss, Severity};
-use crate::json::{JsonError, Raw, Str};
+use crate::json::{JsonError, Kind, Raw, Str};
 
-/// The body without the members of these names at its top, and what is lost with them; `None` if it
-/// has none of them.
+/// The body without the members of these names, and what is lost with them; `None` if it has none of
+/// them. The members stand at its top, or in objects there (`reasoning.summary`).
 pub fn without_members(body: &[u8], names: &[String]) -> Option<(Vec<u8>, Vec<Loss>)> {
     let text = std::str::from_utf8(body).ok()?;
     let (out, left) = rewrite(text, names).ok()?;
@@ -31,12 +31,21 @@ fn rewrite(text: &str, names: &[String]) -> Result<(Vec<u8>, Vec<String>), JsonE
             left.push(name.clone());
             continue;
         }
+        let inside = |name: &String| Some(name.strip_prefix(&*key)?.strip_prefix('.')?.to_owned());
+        let inner: Vec<String> = names.iter().filter_map(inside).collect();
+        let rest = if inner.is_empty() || value.kind() != Kind::Object {
+            None
+        } else {
+            let (rest, gone) = rewrite(value.text(), &inner)?;
+            left.extend(gone.iter().map(|name| format!("{key}.{name}")));
+            Some(rest)
+        };
         if out.len() > 1 {
             out.push(b',');
         }
         Str::from(key).push(&mut out);
         out.push(b':');
-        out.extend_from_slice(value.text().as_bytes());
+        out.extend_from_slice(rest.as_deref().unwrap_or_else(|| value.text().as_bytes()));
     }
     out.push(b'}');
     Ok((out, left))
@@ -61,6 +70,17 @@ mod tests {
         assert_eq!(losses, ["top_k"]);
         let (out, losses) = left(body, &["model", "seed", "x", "top_k"]).unwrap();
         assert_eq!((out.as_str(), losses.len()), ("{}", 4));
+    }
+
+    #[test]
+    fn members_of_members_are_left_out_alone() {
+        let body =
+            r#"{"summary":1,"reasoning":{"effort":"high","summary":"auto"},"reasoning2":{}}"#;
+        let (out, losses) = left(body, &["reasoning.summary"]).unwrap();
+        assert_eq!(out, r#"{"summary":1,"reasoning":{"effort":"high"},"reasoning2":{}}"#);
+        assert_eq!(losses, ["reasoning.summary"]);
+        assert_eq!(left(r#"{"reasoning":{"effort":"low"}}"#, &["reasoning.summary"]), None);
+        assert_eq!(left(r#"{"reasoning":"auto"}"#, &["reasoning.summary"]), None);
     }
 
     #[test]

@@ -92,6 +92,12 @@ impl<'a> Reading<'a> {
             "stop_sequences" => self.request.stop = c.opt(strings)?.unwrap_or_default(),
             "thinking" => self.thinking(c)?,
             "output_config" => self.output_config(c)?,
+            // Where the form of the answer stood before `output_config`.
+            "output_format" => {
+                if let Some(format) = output_format(c)? {
+                    self.request.format.get_or_insert(format);
+                }
+            }
             "cache_control" => self.request.cache.automatic = cache_control(c)?,
             "metadata" => self.metadata(c)?,
             "temperature" => self.request.sampling.temperature = c.opt(Cursor::f64)?,
@@ -235,7 +241,11 @@ impl<'a> Reading<'a> {
         while let Some(key) = members.next(c)? {
             match key.as_ref() {
                 "effort" => self.request.reasoning.effort = effort(c)?,
-                "format" => self.request.format = output_format(c)?,
+                "format" => {
+                    if let Some(format) = output_format(c)? {
+                        self.request.format = Some(format);
+                    }
+                }
                 "task_budget" => {
                     self.hint(c, "output_config.task_budget".into(), "optimisation of the vendor")?;
                 }

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use crate::Dialect;
 use crate::canonical::{Block, Citation, Delta, Event, Opaque, Start, Stop, StopReason};
 use crate::error::{ClientError, ErrorKind};
+use crate::json::Str;
 use crate::translate::{Progress, Session};
 use crate::usage::Usage;
 
@@ -147,7 +148,7 @@ fn start() -> Event<'static> {
 }
 
 const fn text(block: u32, text: &'static str) -> Event<'static> {
-    Event::Delta { block, delta: Delta::Text(crate::json::Str::plain(text)) }
+    Event::Delta { block, delta: Delta::Text(Str::plain(text)) }
 }
 
 const fn finish(reason: StopReason) -> Event<'static> {
@@ -338,4 +339,24 @@ proptest! {
         let (out, _) = translated(&[b"data: ", &bytes]);
         prop_assert!(!out.contains("message_stop"));
     }
+}
+
+#[test]
+fn the_last_word_on_usage_is_an_estimate_where_the_upstream_counted_nothing() {
+    let start = Start { id: Str::EMPTY, model: Str::EMPTY, created_s: None, service_tier: None };
+    let events = |usage| {
+        [
+            Event::Start(start.clone()),
+            Event::Usage(usage),
+            Event::Finish(Stop::new(StopReason::EndTurn)),
+            Event::End,
+        ]
+    };
+    let last = |usage| {
+        let out = written(&session(), &events(usage));
+        out.split_once("event: message_delta").unwrap().1.to_owned()
+    };
+    assert!(last(Usage::default()).contains("\"input_tokens\":7,"));
+    let counted = Usage { input_uncached: Some(0), cache_read: Some(3), ..Usage::default() };
+    assert!(last(counted).contains("\"input_tokens\":0,"), "what was counted is the truth");
 }

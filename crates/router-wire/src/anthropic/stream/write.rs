@@ -79,7 +79,7 @@ impl Writer {
             Event::Close { block: _ } => self.close(session, out),
             Event::Usage(used) => self.usage.merge(used),
             Event::Finish(stop) => self.stop = Some(own_stop(stop)),
-            Event::End => self.end(out),
+            Event::End => self.end(session, out),
             Event::Ping => self.ping(out),
             // The translator ends the stream with the error the client is to see.
             Event::Failed(_) | Event::Lost { .. } | Event::Choice(_) => {}
@@ -99,9 +99,7 @@ impl Writer {
         if std::mem::replace(&mut self.started, true) {
             return;
         }
-        let mut seeded = self.usage;
-        seeded.input_uncached.get_or_insert(session.input_estimate);
-        seeded.output.get_or_insert(0);
+        let seeded = usage::told(&self.usage, session);
         out.extend_from_slice(b"event: message_start\ndata: ");
         let mut event = Object::new(out);
         event.text("type", "message_start");
@@ -240,7 +238,7 @@ impl Writer {
         self.index += 1;
     }
 
-    fn end(&mut self, out: &mut Vec<u8>) {
+    fn end(&mut self, session: &Session, out: &mut Vec<u8>) {
         let Some(stop) = self.stop.take() else { return };
         self.over = true;
         out.extend_from_slice(b"event: message_delta\ndata: ");
@@ -249,7 +247,8 @@ impl Writer {
         let mut delta = event.object("delta");
         stop::write(&mut delta, &stop);
         delta.end();
-        usage::write(&mut event, &self.usage, self.tier.as_deref().map(Str::plain).as_ref());
+        let used = usage::told(&self.usage, session);
+        usage::write(&mut event, &used, self.tier.as_deref().map(Str::plain).as_ref());
         event.end();
         out.extend_from_slice(b"\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
     }

@@ -190,6 +190,8 @@ fn write_reasoning(
     if effort.is_some() && level.is_none() {
         losses.member(Severity::Setting, "reasoning_effort", "the model takes no level");
     }
+    // Where nothing is thought there is nothing to show, and Google refuses to be asked for it.
+    let shows = shows && budget != Some(0);
     if !shows && level.is_none() && budget.is_none() {
         return;
     }

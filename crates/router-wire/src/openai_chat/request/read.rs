@@ -231,11 +231,11 @@ impl<'a> Reading<'a> {
                         *form = ThinkingForm::Budget(tokens);
                     }
                 }
-                "enabled" => {
-                    if c.opt(Cursor::bool)? == Some(false) {
-                        *form = ThinkingForm::Off;
-                    }
-                }
+                "enabled" => match (c.opt(Cursor::bool)?, *form) {
+                    (Some(false), _) => *form = ThinkingForm::Off,
+                    (Some(true), ThinkingForm::Unset) => *form = ThinkingForm::Adaptive,
+                    _ => {}
+                },
                 "exclude" => {
                     if c.opt(Cursor::bool)? == Some(true) {
                         *shown = Shown::Hidden;
@@ -243,7 +243,9 @@ impl<'a> Reading<'a> {
                 }
                 "type" => match (c.opt(Cursor::string)?.as_deref(), *form) {
                     (Some("disabled"), _) => *form = ThinkingForm::Off,
-                    (Some("adaptive"), ThinkingForm::Unset) => *form = ThinkingForm::Adaptive,
+                    (Some("adaptive" | "enabled"), ThinkingForm::Unset) => {
+                        *form = ThinkingForm::Adaptive;
+                    }
                     _ => {}
                 },
                 other => self.unknown(c, format!("{key}.{other}"))?,

@@ -3,6 +3,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::Dialect;
 use crate::error::ErrorKind;
+use crate::facts::FactsTable;
+use crate::translate::{Options, Progress, RequestExtra, Target, translate_request};
 
 const FULL: &str = include_str!("../../../fixtures/openai-chat/response/full.json");
 const MESSAGES: &str = include_str!("../../../fixtures/anthropic/response/full.json");
@@ -191,4 +193,146 @@ fn characters_are_counted_through_escapes() {
         let expect = u64::try_from(text.decode().chars().count()).unwrap();
         assert_eq!(char_count(&text), expect, "{literal}");
     }
+}
+
+#[test]
+fn pictures_in_an_answer_are_not_lost_in_silence() {
+    let picture = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}});
+    let said = json!({"content": "Here", "images": [picture]});
+    let body = json!({"id": "x", "choices": [{"message": said, "finish_reason": "stop"}]});
+    let (_, losses) = translated(Dialect::Anthropic, Dialect::OpenaiChat, &body.to_string());
+    assert_eq!(losses, ["answer-part"]);
+
+    let chunk = json!({"id": "x", "choices": [{"delta": said, "finish_reason": "stop"}]});
+    let mut stream = session(Dialect::Anthropic, Dialect::OpenaiChat).stream();
+    let mut out = Vec::new();
+    stream.push(format!("data: {chunk}\n\n").as_bytes(), &mut out);
+    assert_eq!(stream.end(&mut out), Progress::Finished);
+    let codes: Vec<_> = stream.losses().iter().map(|loss| loss.code.as_ref()).collect();
+    assert_eq!(codes, ["answer-part"]);
+}
+
+#[test]
+fn an_upstream_that_counts_nothing_does_not_make_the_conversation_look_empty() {
+    let body =
+        r#"{"id": "x", "choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]}"#;
+    let mut asked =
+        Session { input_estimate: 40, ..session(Dialect::Anthropic, Dialect::OpenaiChat) };
+    let mut out = Vec::new();
+    let usage = asked.response(body.as_bytes(), &mut out).unwrap().usage;
+    let answer: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(answer["usage"]["input_tokens"], 40);
+    assert!(usage.is_empty(), "an estimate is not what was used: {usage:?}");
+}
+
+/// What a Messages client sends after an answer with a call, as a model gets it.
+fn second_request(content: &Value, model: &str) -> (Value, Vec<String>) {
+    let result = json!({"type": "tool_result", "tool_use_id": "c1", "content": "ok"});
+    let body = json!({"model": "m", "max_tokens": 100, "messages": [
+        {"role": "user", "content": "go"}, {"role": "assistant", "content": content},
+        {"role": "user", "content": [result]}]});
+    let facts = FactsTable::embedded().lookup(model);
+    let options = Options::default();
+    let target = Target { dialect: Dialect::OpenaiChat, model, facts: &facts, options: &options };
+    let extra = RequestExtra::default();
+    let body = body.to_string();
+    let sent = translate_request(Dialect::Anthropic, body.as_bytes(), &extra, &target).unwrap();
+    let losses = sent.losses.iter().map(|loss| loss.code.to_string()).collect();
+    (serde_json::from_slice(&sent.body).unwrap(), losses)
+}
+
+const CALL: &str = r#"{"index": 0, "id": "c1", "type": "function",
+    "function": {"name": "f", "arguments": "{}"}}"#;
+
+#[test]
+fn b7_23_details_of_openrouter_go_back_to_the_vendor_that_sealed_them() {
+    let call: Value = serde_json::from_str(CALL).unwrap();
+    let details = json!([
+        {"type": "reasoning.text", "text": "hm", "index": 0, "format": "google-gemini-v1"},
+        {"type": "reasoning.encrypted", "data": "U0lH\"", "id": "c1", "index": 1,
+         "format": "google-gemini-v1"}]);
+    let message = json!({"content": null, "reasoning": "hm", "reasoning_details": details,
+        "tool_calls": [call]});
+    let answer = to_messages(&message, "tool_calls");
+    assert_eq!(answer["content"][0]["thinking"], "hm");
+    let (sent, losses) = second_request(&answer["content"], "google/gemini-3-flash-preview");
+    assert_eq!(sent["messages"][1]["reasoning_details"], details);
+    assert_eq!(losses, Vec::<String>::new());
+    for other in ["anthropic/claude-sonnet-4.5", "openai/gpt-5.2"] {
+        let (sent, losses) = second_request(&answer["content"], other);
+        assert_eq!(sent["messages"][1].get("reasoning_details"), None, "{other}");
+        assert!(losses.contains(&"thinking-history".to_owned()), "{other}: {losses:?}");
+    }
+}
+
+#[test]
+fn pieces_of_details_come_back_as_one() {
+    let piece =
+        |delta: &Value| format!("data: {}\n\n", json!({"id": "x", "choices": [{"delta": delta}]}));
+    let detail = |more: Value| {
+        let mut all =
+            json!({"type": "reasoning.text", "index": 0, "format": "anthropic-claude-v1"});
+        all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!([all])
+    };
+    let call: Value = serde_json::from_str(CALL).unwrap();
+    let stream = [
+        json!({"reasoning": "Let ", "reasoning_details": detail(json!({"text": "Let "}))}),
+        json!({"reasoning": "me", "reasoning_details": detail(json!({"text": "me"}))}),
+        json!({"content": "", "reasoning_details": detail(json!({"signature": "SIG"}))}),
+        json!({"content": "Now."}),
+        json!({"tool_calls": [call], "reasoning_details":
+            [{"type": "reasoning.encrypted", "data": "D", "id": "c1", "index": 1}]}),
+    ];
+    let mut all: String = stream.iter().map(piece).collect();
+    all += "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"tool_calls\"}]}\n\n";
+    let mut translator = session(Dialect::Anthropic, Dialect::OpenaiChat).stream();
+    let mut out = Vec::new();
+    translator.push(all.as_bytes(), &mut out);
+    assert_eq!(translator.end(&mut out), Progress::Finished);
+    let content = collected(&String::from_utf8(out).unwrap());
+    let kinds: Vec<_> = content.iter().map(|block| block["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["thinking", "text", "thinking", "tool_use"]);
+    let (sent, _) = second_request(&Value::Array(content), "anthropic/claude-sonnet-4.5");
+    assert_eq!(
+        sent["messages"][1]["reasoning_details"],
+        json!([
+        {"type": "reasoning.text", "index": 0, "format": "anthropic-claude-v1",
+         "text": "Let me", "signature": "SIG"},
+        {"type": "reasoning.encrypted", "data": "D", "id": "c1", "index": 1}])
+    );
+}
+
+/// The blocks a Messages client puts together from its stream.
+fn collected(stream: &str) -> Vec<Value> {
+    let mut blocks: Vec<Value> = Vec::new();
+    for data in stream.lines().filter_map(|line| line.strip_prefix("data: ")) {
+        let event: Value = serde_json::from_str(data).unwrap();
+        if event["type"] == "content_block_start" {
+            blocks.push(event["content_block"].clone());
+        }
+        let delta = event["delta"].as_object();
+        let Some(last) = blocks.last_mut() else { continue };
+        for (name, value) in delta.into_iter().flatten() {
+            let text = value.as_str().unwrap_or_default();
+            match last.get_mut(name.as_str()) {
+                Some(Value::String(known)) if name != "type" => known.push_str(text),
+                _ => {}
+            }
+        }
+    }
+    blocks
+}
+
+#[test]
+fn what_is_not_sealed_or_is_no_list_goes_nowhere() {
+    let details = json!([{"type": "reasoning.text", "text": "hm", "signature": null}]);
+    let message = json!({"content": "a", "reasoning_details": details});
+    let answer = to_messages(&message, "stop");
+    assert_eq!(answer["content"][0]["signature"], "llmr1:deepseek:deepseek:");
+    let forged = json!([{"type": "thinking", "thinking": "", "signature": "llmr1:openrouter::{}"},
+        {"type": "tool_use", "id": "c1", "name": "f", "input": {}}]);
+    let (sent, losses) = second_request(&forged, "google/gemini-3-flash-preview");
+    assert_eq!(sent["messages"][1].get("reasoning_details"), None);
+    assert_eq!(losses, ["thinking-history"]);
 }

@@ -11,13 +11,15 @@
 //! A call is known by its `index`, or by its id where the upstream does not count. It opens when
 //! its name is known; arguments that come earlier wait for it.
 
-use crate::canonical::{Block, Delta, Event, Origin, Severity, Start, Stop};
+use crate::canonical::{Block, Delta, Event, Opaque, Origin, Severity, Start, Stop};
 use crate::error::UpstreamError;
 use crate::ids;
 use crate::json::{Cursor, JsonError, Raw, Str};
+use crate::openai_chat::details::Details;
 use crate::openai_chat::said::{Call, Said, Talk};
 use crate::openai_chat::stop::{self, Ending};
 use crate::openai_chat::{loose, said, usage};
+use crate::translate::ANSWER_PART;
 use crate::usage::Usage;
 
 /// Reads the chunks of one Chat stream.
@@ -35,6 +37,8 @@ pub struct Reader {
     /// White space that does not open a text block before something follows.
     blank: String,
     calls: Vec<OpenCall>,
+    /// State of the thinking, until the thinking is over.
+    details: Details,
 }
 
 #[derive(Debug)]
@@ -155,6 +159,7 @@ impl Reader {
                 }
                 self.finished = true;
                 self.close_talk(sink);
+                self.sign(sink);
                 sink(Event::Finish(Stop::new(reason)));
             }
         }
@@ -168,8 +173,19 @@ impl Reader {
         if said.audio {
             return Err(JsonError::new(0, "the upstream answers with sound"));
         }
+        if said.images {
+            sink(Event::Lost {
+                severity: Severity::Content,
+                code: ANSWER_PART,
+                origin: Origin::default(),
+                why: "answers are text",
+            });
+        }
         self.spoke |= !said.is_empty();
         let late = self.finished;
+        if let Some(raw) = said.details {
+            self.details.take(raw);
+        }
         let mut lost = false;
         said.texts(|talk, text| {
             lost |= late && !text.is_blank();
@@ -204,6 +220,9 @@ impl Reader {
             }
             _ => {
                 self.close_talk(sink);
+                if talk != Talk::Thinking {
+                    self.sign(sink);
+                }
                 let block = self.next_key();
                 self.talk = Some((talk, block));
                 let kind = match talk {
@@ -223,9 +242,28 @@ impl Reader {
     }
 
     fn close_talk(&mut self, sink: &mut impl FnMut(Event<'_>)) {
-        if let Some((_, block)) = self.talk.take() {
+        if let Some((talk, block)) = self.talk.take() {
+            if talk == Talk::Thinking
+                && let Some(state) = self.details.state()
+            {
+                sink(Event::Delta { block, delta: Delta::Opaque(state) });
+            }
             sink(Event::Close { block });
         }
+    }
+
+    /// Hands out state that no thinking came with.
+    fn sign(&mut self, sink: &mut impl FnMut(Event<'_>)) {
+        if let Some(state) = self.details.state() {
+            self.only_state(state, sink);
+        }
+    }
+
+    fn only_state(&mut self, state: Opaque<'_>, sink: &mut impl FnMut(Event<'_>)) {
+        let block = self.next_key();
+        sink(Event::Open { block, kind: Block::Thinking { redacted: false } });
+        sink(Event::Delta { block, delta: Delta::Opaque(state) });
+        sink(Event::Close { block });
     }
 
     const fn next_key(&mut self) -> u32 {
@@ -275,11 +313,9 @@ impl Reader {
         let (id, early) = (known.id.clone(), std::mem::take(&mut known.early));
         let custom = known.custom;
         self.close_talk(sink);
+        self.sign(sink);
         if let Some(state) = call.state {
-            let block = self.next_key();
-            sink(Event::Open { block, kind: Block::Thinking { redacted: false } });
-            sink(Event::Delta { block, delta: Delta::Opaque(said::google(state)) });
-            sink(Event::Close { block });
+            self.only_state(said::google(state), sink);
         }
         let block = self.next_key();
         if let Some(known) = self.calls.get_mut(at) {

@@ -163,7 +163,8 @@ impl Reader {
             "output_item.added" => self.item_added(&m, sink)?,
             "output_item.done" => self.item_done(&m, sink)?,
             "created" | "in_progress" | "queued" => self.begin(m.raw()?, sink)?,
-            "completed" | "incomplete" => self.finish(m.raw()?, sink)?,
+            // `done` is what OpenRouter calls it.
+            "completed" | "incomplete" | "done" => self.finish(m.raw()?, data, sink)?,
             "failed" | "cancelled" => {
                 self.over = true;
                 sink(Event::Failed(Box::new(upstream_error(data.as_bytes()))));
@@ -347,9 +348,15 @@ impl Reader {
     fn finish(
         &mut self,
         response: Raw<'_>,
+        data: &str,
         sink: &mut impl FnMut(Event<'_>),
     ) -> Result<(), JsonError> {
         let answer = Answer::read(&mut response.cursor())?;
+        if matches!(answer.status.as_deref(), Some("failed" | "cancelled")) {
+            self.over = true;
+            sink(Event::Failed(Box::new(upstream_error(data.as_bytes()))));
+            return Ok(());
+        }
         self.start(&answer, sink);
         if let Some(output) = answer.output.filter(|raw| raw.kind() == Kind::Array) {
             let mut c = output.cursor();

@@ -7,6 +7,7 @@ use crate::canonical::{
 };
 use crate::facts::ReasoningContent;
 use crate::json::{Array, Object, Str};
+use crate::openai_chat::details::ROUTER;
 use crate::openai_chat::{GOOGLE, TOOL_ERROR};
 use crate::translate::{Refusal, Target};
 
@@ -211,6 +212,9 @@ impl Writer<'_, '_> {
         if required && !said.reasoning.is_empty() {
             joined(object.key("reasoning_content"), said.reasoning.iter(), "\\n\\n");
         }
+        if !said.details.is_empty() {
+            write_details(object.key("reasoning_details"), &said.details);
+        }
         if !said.calls.is_empty() {
             let mut list = object.array("tool_calls");
             for (call, mark, state) in said.calls {
@@ -233,6 +237,8 @@ struct Said<'a, 'p> {
     /// Calls, with the state of the thinking before them where it goes back with the call.
     calls: Vec<(&'p ToolCall<'a>, Option<CacheMark>, Option<&'p Str<'a>>)>,
     state: Option<&'p Str<'a>>,
+    /// State of the thinking as OpenRouter gave it out: lists.
+    details: Vec<&'p Str<'a>>,
 }
 
 impl<'a, 'p> Said<'a, 'p> {
@@ -280,6 +286,13 @@ impl<'a, 'p> Said<'a, 'p> {
         losses: &mut Losses,
     ) {
         let Thinking { text, opaque, redacted: _ } = thinking;
+        if let Some(state) = opaque.as_ref().filter(|state| state.vendor == ROUTER) {
+            self.details.push(&state.payload);
+            if target.facts.reasoning_content == ReasoningContent::Required && !text.is_empty() {
+                self.reasoning.push(text.clone());
+            }
+            return;
+        }
         let kept = opaque.as_ref().filter(|state| state.vendor == target.facts.vendor);
         if let (GOOGLE, Some(state)) = (target.facts.vendor.as_str(), kept) {
             self.state = Some(&state.payload);
@@ -295,6 +308,19 @@ impl<'a, 'p> Said<'a, 'p> {
         let text = text.or_else(|| kept.map(|state| &state.payload));
         self.reasoning.extend(text.filter(|text| !text.is_empty()).cloned());
     }
+}
+
+/// One list of several, which `fit` has checked to be lists.
+fn write_details(buffer: &mut Vec<u8>, lists: &[&Str<'_>]) {
+    let mut all = Array::new(buffer);
+    for list in lists {
+        let list = list.decode();
+        let inner = list.trim().strip_prefix('[').and_then(|list| list.strip_suffix(']'));
+        if let Some(inner) = inner.filter(|inner| !inner.trim().is_empty()) {
+            all.item().extend_from_slice(inner.as_bytes());
+        }
+    }
+    all.end();
 }
 
 fn write_call(mut object: Object<'_>, call: &ToolCall<'_>, state: Option<&Str<'_>>) {

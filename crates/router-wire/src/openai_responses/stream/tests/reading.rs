@@ -161,3 +161,16 @@ fn more_of_a_complete_item_is_not_swallowed() {
     let late = r#"{"type":"response.output_text.delta","output_index":0,"delta":"b"}"#;
     assert!(reader.event("", late, &mut |_| {}).is_err());
 }
+
+#[test]
+fn the_last_event_has_two_names() {
+    let stream = "data: {\"type\":\"response.done\",\"response\":{\"id\":\"r\",\"status\":\"completed\",\
+                  \"output\":[{\"type\":\"message\",\"id\":\"m\",\"role\":\"assistant\",\
+                  \"content\":[{\"type\":\"output_text\",\"text\":\"Hi\"}]}]}}\n\n";
+    let all = content(&lines(stream));
+    assert!(all.iter().any(|line| line.starts_with("finish EndTurn")), "{all:#?}");
+    let failed = stream.replace("\"completed\"", "\"failed\",\"error\":{\"message\":\"boom\"}");
+    let all = content(&lines(&failed));
+    assert!(all.iter().any(|line| line.contains("boom")), "{all:#?}");
+    assert!(!all.iter().any(|line| line.starts_with("finish")), "{all:#?}");
+}
