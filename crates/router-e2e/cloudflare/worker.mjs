@@ -1,5 +1,6 @@
 // The Worker in workerd, by Miniflare. Reads one line of JSON that says how, prints where it
-// listens and what it logs, and ends when its standard input does.
+// listens and what it logs, and ends when its standard input does. Each further line is an object
+// of values to put into KV.
 
 import fs from "node:fs";
 import path from "node:path";
@@ -44,10 +45,15 @@ const edge = new Miniflare({
   },
 });
 const url = await edge.ready;
-if (kv) {
+const put = async (values) => {
   const namespace = await edge.getKVNamespace("LLM_ROUTER_CONFIG_KV");
-  for (const [key, value] of Object.entries(kv)) await namespace.put(key, value);
-}
+  for (const [key, value] of Object.entries(values)) await namespace.put(key, value);
+};
+if (kv) await put(kv);
+input.on("line", async (line) => {
+  await put(JSON.parse(line));
+  console.log("put into KV");
+});
 console.log(`started in ${Math.round(performance.now() - begin)} ms`);
 console.log(`listening on http://${url.host}`);
 input.once("close", async () => {

@@ -74,6 +74,12 @@ impl Edge {
         Ok(edge)
     }
 
+    /// Puts `values` into the namespace of configs.
+    pub fn put(&mut self, values: &Value) -> Result<()> {
+        writeln!(self.stdin.as_mut().context("no standard input")?, "{values}")?;
+        self.wait_for_log("put into KV").map(drop)
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address

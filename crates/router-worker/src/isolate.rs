@@ -14,6 +14,8 @@ use crate::objects::Views;
 
 /// A config in KV is read again after this.
 const KV_AGE_MAX_MS: u64 = 30_000;
+/// The same while there is none that can be used, so that nobody is refused for long.
+const KV_RETRY_MS: u64 = 1_000;
 /// Why a Worker without a key serves nobody: it can be reached from everywhere.
 const NO_KEY: &str = "this router has no key and serves nobody: set the secret \
                       LLM_ROUTER_MASTER_KEY, or `masterKey` in its config";
@@ -39,6 +41,13 @@ struct Current {
     snapshot: Arc<Snapshot>,
 }
 
+impl Current {
+    /// For how long a config in KV is not looked at again.
+    fn age_max_ms(&self) -> u64 {
+        if self.snapshot.closed.is_some() { KV_RETRY_MS } else { KV_AGE_MAX_MS }
+    }
+}
+
 /// The isolate this code runs in.
 pub(crate) fn isolate() -> &'static Isolate {
     static ISOLATE: OnceLock<Isolate> = OnceLock::new();
@@ -57,7 +66,7 @@ impl Isolate {
         let now = Moment::now().unix();
         let bindings = Bindings(env);
         if let Some(current) = &*lock(&self.current)
-            && (!bindings.uses_kv() || now.0 < current.read.0 + KV_AGE_MAX_MS)
+            && (!bindings.uses_kv() || now.0 < current.read.0 + current.age_max_ms())
         {
             return Arc::clone(&current.snapshot);
         }

@@ -55,6 +55,22 @@ fn a_config_that_cannot_be_used_is_said_in_the_log_and_serves_nobody() -> Result
 }
 
 #[test]
+fn a_config_that_comes_late_to_kv_is_soon_served() -> Result<()> {
+    let provider = Provider::start()?;
+    let config = config(&provider, &[])?;
+    let mut edge = Edge::start_with(&json!({ "bindings": {}, "objects": true, "kv": {} }))?;
+    assert_eq!(chat(&edge, KEY.1, "demo/demo-chat")?.status, 503);
+    edge.put(&json!({ "llm-router.json": config.to_string() }))?;
+    let since = Instant::now();
+    while chat(&edge, KEY.1, "demo/demo-chat")?.status != 200 {
+        // A config that works is looked at again after 30 s.
+        assert!(since.elapsed() < Duration::from_secs(10), "nobody is served");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
+#[test]
 fn without_the_namespace_limits_are_the_isolates_and_it_says_so() -> Result<()> {
     let provider = Provider::start()?;
     let mut config = config(&provider, &[])?;
