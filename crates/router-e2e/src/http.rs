@@ -91,7 +91,10 @@ impl Exchange {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Result<Self> {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\n");
+        let mut head = format!("{method} {path} HTTP/1.1\r\n");
+        if headers.iter().all(|(name, _)| *name != "host") {
+            let _ = write!(head, "host: {address}\r\n");
+        }
         if !body.is_empty() || method == "POST" {
             let _ = write!(head, "content-length: {}\r\n", body.len());
         }

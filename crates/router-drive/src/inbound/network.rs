@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use http::header::{self, HeaderValue};
-use http::{HeaderMap, Response, StatusCode, Uri};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderName, Response, StatusCode, Uri};
 use ipnet::IpNet;
 use router_config::Cors;
 
@@ -35,21 +36,35 @@ pub(crate) fn allowed_origin(cors: &Cors, headers: &HeaderMap) -> Option<HeaderV
     listed.then(|| HeaderValue::from_str(origin).ok()).flatten()
 }
 
+/// Set by browsers alone, on requests to this machine too (W3C Fetch Metadata).
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// Whether the request comes from a page of the web that is not allowed to ask. Browsers say where
 /// a page is from with every `POST`, and let any page send one to this machine. Pages of this
-/// machine, and origins that no website can have (apps and extensions), are not meant.
+/// machine, and origins that no website can have (apps and extensions), are not meant; nor are
+/// programs that are no browser and send an `Origin` all the same.
 pub(crate) fn is_foreign_page(cors: &Cors, headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return false };
     if allowed_origin(cors, headers).is_some() {
         return false;
     }
-    let Ok(uri) = origin.to_str().unwrap_or_default().parse::<Uri>() else { return true };
+    let by_browser = headers.contains_key(SEC_FETCH_SITE);
+    let Ok(uri) = origin.to_str().unwrap_or_default().parse::<Uri>() else { return by_browser };
     match (uri.scheme_str(), uri.host()) {
-        (Some("http" | "https"), Some(host)) => !is_here(host),
+        // The router has no pages: one of its own host is from a name that was made to point here.
+        (Some("http" | "https"), Some(host)) => {
+            !is_here(host) && (by_browser || host_of(headers).as_deref() == Some(host))
+        }
         (Some(_), _) => false,
         // `null`: a page in a sandbox, which any website can make.
-        (None, _) => true,
+        (None, _) => by_browser,
     }
+}
+
+/// The host that the client means, without its port.
+fn host_of(headers: &HeaderMap) -> Option<String> {
+    let host = headers.get(header::HOST)?.to_str().ok()?.parse::<Authority>().ok()?;
+    Some(host.host().to_owned())
 }
 
 /// Whether a host names this machine.
@@ -119,13 +134,23 @@ mod tests {
             ("vscode-webview://1f0a", false),
             ("app://obsidian.md", false),
         ] {
-            let headers =
-                HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static(origin))]);
-            assert_eq!(is_foreign_page(&cors, &headers), expect, "{origin}");
+            let origin = HeaderValue::from_static(origin);
+            let mut headers = HeaderMap::from_iter([(header::ORIGIN, origin.clone())]);
+            assert!(!is_foreign_page(&cors, &headers), "not by a browser: {origin:?}");
+            headers.insert(SEC_FETCH_SITE, HeaderValue::from_static("cross-site"));
+            assert_eq!(is_foreign_page(&cors, &headers), expect, "{origin:?}");
         }
+        let rebound = HeaderMap::from_iter([
+            (header::ORIGIN, HeaderValue::from_static("http://evil.example:8787")),
+            (header::HOST, HeaderValue::from_static("evil.example:8787")),
+        ]);
+        assert!(is_foreign_page(&cors, &rebound), "a name that was made to point here");
         assert!(!is_foreign_page(&cors, &HeaderMap::new()));
         let all = Cors { allow_all: true, ..cors };
-        let null = HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static("null"))]);
+        let null = HeaderMap::from_iter([
+            (header::ORIGIN, HeaderValue::from_static("null")),
+            (SEC_FETCH_SITE, HeaderValue::from_static("cross-site")),
+        ]);
         assert!(!is_foreign_page(&all, &null));
     }
 

@@ -130,23 +130,33 @@ fn a_page_of_the_web_cannot_spend_through_a_router_without_a_key() -> Result<()>
     config["server"] = json!({"cors": {"allowedOrigins": ["https://ours.example"]}});
     let router = Router::start(&config)?;
     // What a browser sends for a page without asking first: a body of no declared type.
+    let by_browser = ("sec-fetch-site", "cross-site");
     let ask = |origin: &str, more: &[(&str, &str)], speaks: Speaks| {
         let headers = [&[("origin", origin)], more].concat();
         let body = speaks.request(MODEL, false).to_string();
         send(router.address(), "POST", &speaks.path(MODEL, false), &headers, body.as_bytes())
     };
     for speaks in ALL {
-        for origin in ["https://evil.example", "http://rebound.example:8787", "null"] {
-            let answer = ask(origin, &[], speaks)?;
+        let rebound = ("host", "rebound.example:8787");
+        for (origin, header) in [
+            ("https://evil.example", by_browser),
+            ("http://rebound.example:8787", rebound),
+            ("null", by_browser),
+        ] {
+            let answer = ask(origin, &[header], speaks)?;
             ensure!(answer.status == 403, "{origin}: {}", answer.text());
             ensure!(speaks.error(&answer)?.message.contains("server.cors.allowedOrigins"));
         }
     }
     ensure!(provider.demo().requests().is_empty(), "nobody was asked");
     for origin in ["https://ours.example", "http://localhost:3000", "app://desktop"] {
-        ensure!(ask(origin, &[], Speaks::Chat)?.status == 200, "{origin}");
+        ensure!(ask(origin, &[by_browser], Speaks::Chat)?.status == 200, "{origin}");
     }
+    // No browser, whatever it says.
+    ensure!(ask("https://evil.example", &[], Speaks::Chat)?.status == 200);
     // Whoever has a key is no page that came by.
-    ensure!(ask("https://evil.example", &[("x-api-key", KEY)], Speaks::Chat)?.status == 200);
+    ensure!(
+        ask("https://evil.example", &[by_browser, ("x-api-key", KEY)], Speaks::Chat)?.status == 200
+    );
     Ok(())
 }
