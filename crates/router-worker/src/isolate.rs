@@ -37,14 +37,17 @@ pub(crate) struct Isolate {
 #[derive(Debug)]
 struct Current {
     text: Result<String, String>,
+    /// Whether it is from KV, and may change. Looking for it in the secrets copies them.
+    in_kv: bool,
     read: UnixMs,
     snapshot: Arc<Snapshot>,
 }
 
 impl Current {
-    /// For how long a config in KV is not looked at again.
-    fn age_max_ms(&self) -> u64 {
-        if self.snapshot.closed.is_some() { KV_RETRY_MS } else { KV_AGE_MAX_MS }
+    /// Whether nothing newer is looked for.
+    fn stands(&self, now: UnixMs) -> bool {
+        let age_max = if self.snapshot.closed.is_some() { KV_RETRY_MS } else { KV_AGE_MAX_MS };
+        !self.in_kv || now.0 < self.read.0 + age_max
     }
 }
 
@@ -64,12 +67,13 @@ impl Isolate {
     /// config in KV is looked at now and then.
     pub(crate) async fn snapshot(&self, env: &Env) -> Arc<Snapshot> {
         let now = Moment::now().unix();
-        let bindings = Bindings(env);
         if let Some(current) = &*lock(&self.current)
-            && (!bindings.uses_kv() || now.0 < current.read.0 + current.age_max_ms())
+            && current.stands(now)
         {
             return Arc::clone(&current.snapshot);
         }
+        let bindings = Bindings(env);
+        let in_kv = bindings.uses_kv();
         let text = bindings.config().await;
         let mut current = lock(&self.current);
         if let Some(current) = &mut *current
@@ -90,7 +94,7 @@ impl Isolate {
                 Arc::new(closed())
             }
         };
-        *current = Some(Current { text, read: now, snapshot: Arc::clone(&snapshot) });
+        *current = Some(Current { text, in_kv, read: now, snapshot: Arc::clone(&snapshot) });
         snapshot
     }
 
