@@ -125,6 +125,11 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The next value has to start with `first`, as all of its `kind` do.
+    fn expect_byte(&mut self, first: u8, kind: Kind) -> Result<(), JsonError> {
+        if self.peek() == Some(first) { Ok(()) } else { self.expect(kind) }
+    }
+
     fn expect(&mut self, wanted: Kind) -> Result<(), JsonError> {
         let kind = self.kind()?;
         if kind == wanted {
@@ -180,13 +185,18 @@ impl<'a> Cursor<'a> {
 
     /// A string, escapes kept.
     pub fn str(&mut self) -> Result<Str<'a>, JsonError> {
-        self.expect(Kind::String)?;
+        self.literal().map(|(text, _)| Str::Literal(text))
+    }
+
+    /// The inside of a string, escapes kept, and whether there are any.
+    fn literal(&mut self) -> Result<(&'a str, bool), JsonError> {
+        self.expect_byte(b'"', Kind::String)?;
         let start = self.at + 1;
         let content = self.text.as_bytes().get(start..).unwrap_or_default();
         match scan::string_content(content) {
-            Ok(len) => {
+            Ok((len, escaped)) => {
                 self.at = start + len + 1;
-                Ok(Str::Literal(self.text.get(start..start + len).unwrap_or_default()))
+                Ok((self.text.get(start..start + len).unwrap_or_default(), escaped))
             }
             Err(BadString::Unclosed) => Err(self.error("the JSON text ends inside a string")),
             Err(BadString::Control(at)) => {
@@ -202,7 +212,7 @@ impl<'a> Cursor<'a> {
 
     /// A string without escapes.
     pub fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
-        Ok(self.str()?.decode())
+        self.literal().map(decoded)
     }
 
     fn number(&mut self) -> Result<&'a str, JsonError> {
@@ -250,14 +260,14 @@ impl<'a> Cursor<'a> {
 
     /// Starts an object; ask the result for its keys. After each key, read exactly one value.
     pub fn object(&mut self) -> Result<Members, JsonError> {
-        self.expect(Kind::Object)?;
+        self.expect_byte(b'{', Kind::Object)?;
         self.enter()?;
         Ok(Members { first: true })
     }
 
     /// Starts an array; ask the result for each item, then read exactly one value.
     pub fn array(&mut self) -> Result<Items, JsonError> {
-        self.expect(Kind::Array)?;
+        self.expect_byte(b'[', Kind::Array)?;
         self.enter()?;
         Ok(Items { first: true, next: 0 })
     }
@@ -316,13 +326,17 @@ impl<'a> Cursor<'a> {
             }
             Kind::Object => {
                 let mut members = self.object()?;
-                while members.next_str(self)?.is_some() {
+                while members.next_literal(self)?.is_some() {
                     self.skip()?;
                 }
                 Ok(())
             }
         }
     }
+}
+
+fn decoded((text, escaped): (&str, bool)) -> Cow<'_, str> {
+    if escaped { Str::Literal(text).decode() } else { Cow::Borrowed(text) }
 }
 
 /// The keys of an object that is being read.
@@ -335,14 +349,18 @@ impl Members {
     /// The next key, or nothing after the last value. A key may come twice: then the later value
     /// is the one to use.
     pub fn next<'a>(&mut self, c: &mut Cursor<'a>) -> Result<Option<Cow<'a, str>>, JsonError> {
-        Ok(self.next_str(c)?.map(|key| key.decode()))
+        Ok(self.next_literal(c)?.map(decoded))
     }
 
-    fn next_str<'a>(&mut self, c: &mut Cursor<'a>) -> Result<Option<Str<'a>>, JsonError> {
+    /// The next key as it stands there, and whether it has escapes.
+    fn next_literal<'a>(
+        &mut self,
+        c: &mut Cursor<'a>,
+    ) -> Result<Option<(&'a str, bool)>, JsonError> {
         if !c.more(b'}', std::mem::take(&mut self.first))? {
             return Ok(None);
         }
-        let key = c.str()?;
+        let key = c.literal()?;
         if c.peek() != Some(b':') {
             return Err(c.error("expected a colon"));
         }

@@ -40,7 +40,7 @@ pub fn path_at(document: &str, at: usize) -> String {
             },
             b'"' => {
                 let rest = bytes.get(here..).unwrap_or_default();
-                let len = scan::string_content(rest).unwrap_or(rest.len());
+                let len = scan::string_content(rest).map_or(rest.len(), |(len, _)| len);
                 if let (true, Some(Level::Object(key))) = (key_next, levels.last_mut()) {
                     key.push_str(document.get(here..here + len).unwrap_or_default());
                     key_next = false;

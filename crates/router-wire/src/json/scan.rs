@@ -42,15 +42,19 @@ pub(crate) enum BadString {
     Escape(usize),
 }
 
-/// Length of the string content at the start of `bytes`, up to and without the closing quote.
-pub(crate) fn string_content(bytes: &[u8]) -> Result<usize, BadString> {
-    let mut at = 0;
+/// Length of the string content at the start of `bytes`, up to and without the closing quote, and
+/// whether there are escapes in it.
+pub(crate) fn string_content(bytes: &[u8]) -> Result<(usize, bool), BadString> {
+    let (mut at, mut escaped) = (0, false);
     loop {
         at += special(bytes.get(at..).unwrap_or_default());
         match bytes.get(at) {
             None => return Err(BadString::Unclosed),
-            Some(b'"') => return Ok(at),
-            Some(b'\\') => at += escape_len(bytes, at)?,
+            Some(b'"') => return Ok((at, escaped)),
+            Some(b'\\') => {
+                at += escape_len(bytes, at)?;
+                escaped = true;
+            }
             Some(_) => return Err(BadString::Control(at)),
         }
     }

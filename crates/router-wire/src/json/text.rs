@@ -35,12 +35,12 @@ impl<'a> Str<'a> {
     pub fn is_blank(&self) -> bool {
         match self {
             Self::Plain(text) => text.trim().is_empty(),
-            Self::Literal(text) if !text.contains('\\') => text.trim().is_empty(),
-            Self::Literal(text) => {
-                // The first visible character of most texts decides without decoding.
-                !text.trim_start().starts_with(|c: char| c != '\\')
-                    && self.decode().trim().is_empty()
-            }
+            // The first visible character of most texts decides without decoding.
+            Self::Literal(text) => match text.trim_start().chars().next() {
+                None => true,
+                Some('\\') => self.decode().trim().is_empty(),
+                Some(_) => false,
+            },
         }
     }
 
