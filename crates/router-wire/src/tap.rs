@@ -192,7 +192,7 @@ impl Watch {
         };
         let kind = parts.kind.unwrap_or(event.name);
         let failed = parts.error.is_some() && parts.choices.is_none();
-        if failed || matches!(kind, b"error" | b"response.failed") {
+        if failed || matches!(kind, b"error" | b"response.failed") || ended_failed(kind, &parts) {
             self.seen.error = true;
             self.error.get_or_insert_with(|| UpstreamError::read(0, event.data));
         }
@@ -360,6 +360,13 @@ fn block_has_output(block: &[u8]) -> bool {
         Some(_) => true,
         None => false,
     }
+}
+
+/// Whether the last event of a Responses stream says that the answer failed, whatever it is called.
+fn ended_failed(kind: &[u8], parts: &Parts<'_>) -> bool {
+    let is_last = matches!(kind, b"response.completed" | b"response.incomplete" | b"response.done");
+    let status = parts.response.filter(|_| is_last).and_then(|it| find(it, "status"));
+    matches!(status, Some(b"\"failed\"" | b"\"cancelled\""))
 }
 
 #[cfg(test)]

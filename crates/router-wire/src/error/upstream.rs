@@ -190,11 +190,9 @@ impl UpstreamError {
 /// Whether a member may be what [`has_error_shape`] looks for.
 fn is_telling(entry: &Entry<'_>) -> bool {
     let says_error = || text_of(entry.value).is_none_or(|text| text == "error");
-    match () {
-        () if entry.is("error") => entry.value != b"null",
-        () if entry.is("type") || entry.is("object") => says_error(),
-        () => entry.is("response"),
-    }
+    entry.is("response")
+        || (entry.is("error") && entry.value != b"null")
+        || ((entry.is("type") || entry.is("object")) && says_error())
 }
 
 fn has_error_shape(members: &Map<String, Value>) -> bool {

@@ -171,6 +171,11 @@ fn a_responses_stream_is_understood() {
     let failed = "{'type':'response.failed','response':{'status':'failed','error':{'code':'server_error','message':'x'}}}";
     let tap = check(OpenaiResponses, &[(created, "."), (failed, "e")], End::Failed);
     assert_eq!(tap.error().unwrap().message, "x");
+    let done = "{'type':'response.done','response':{'status':'completed'}}";
+    check(OpenaiResponses, &[(created, "."), (call, "m"), (done, "t")], End::Clean);
+    let failed = failed.replace("'response.failed'", "'response.done'");
+    let tap = check(OpenaiResponses, &[(created, "."), (&failed, "e")], End::Failed);
+    assert_eq!(tap.error().unwrap().message, "x");
     let error =
         "{'type':'error','code':'rate_limit_exceeded','message':'slow','sequence_number':1}";
     let tap = check(OpenaiResponses, &[(created, "."), (error, "e")], End::Failed);
