@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   cargo build --profile edge --target wasm32  ->  wasm-bindgen (as a library)
-//!   target/worker/{index.mjs, index_bg.js, index_bg.wasm, manifest.json}
+//!   target/worker/{index.mjs, glue.mjs, index_bg.js, index_bg.wasm, manifest.json}
 //! ```
 
 use std::fs;
@@ -48,8 +48,10 @@ pub(crate) fn run() -> Result<()> {
     let folder = folder();
     fs::create_dir_all(&folder)?;
     let parts = bind(&built, &folder)?;
-    let glue = root().join("crates/router-worker/src/index.mjs");
-    fs::copy(&glue, folder.join("index.mjs")).context("cannot copy the glue")?;
+    for name in ["index.mjs", "glue.mjs"] {
+        let glue = root().join("crates/router-worker/src").join(name);
+        fs::copy(&glue, folder.join(name)).context("cannot copy the glue")?;
+    }
     let size = compressed(&folder, &parts)?;
     describe(&folder, &parts, size)?;
     say(&format!("target/worker: {size} bytes compressed"));
@@ -82,7 +84,8 @@ fn bind(built: &Path, folder: &Path) -> Result<Vec<Part>> {
         .generate_output()
         .context("cannot bind the module")?;
     fs::write(folder.join("index_bg.js"), output.js())?;
-    let mut parts = vec![("index.mjs".to_owned(), JS), ("index_bg.js".to_owned(), JS)];
+    let mut parts =
+        ["index.mjs", "glue.mjs", "index_bg.js"].map(|name| (name.to_owned(), JS)).to_vec();
     for (of, pieces) in output.snippets() {
         for (index, piece) in pieces.iter().enumerate() {
             let name = format!("snippets/{of}/inline{index}.js");

@@ -23,6 +23,16 @@ pub struct Edge {
     log: Arc<Mutex<Vec<String>>>,
 }
 
+/// CPU time of a process's threads, from its folder in `/proc`.
+fn exact_cpu(process: &Path) -> Option<Duration> {
+    let threads = std::fs::read_dir(process.join("task")).ok()?;
+    let nanos = threads.flatten().map(|thread| {
+        let counted = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        counted.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    Some(Duration::from_nanos(nanos.sum::<Option<u64>>()?))
+}
+
 /// Where `cargo x worker` puts the module.
 pub fn module() -> Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/worker");
@@ -90,7 +100,8 @@ impl Edge {
         format!("http://{}{path}", self.address)
     }
 
-    /// CPU time that workerd has used so far.
+    /// CPU time that workerd has used so far: of all its threads, to the nanosecond where the
+    /// system counts so.
     pub fn cpu(&self) -> Result<Duration> {
         let node = self.child.id().to_string();
         for entry in std::fs::read_dir("/proc")?.flatten() {
@@ -101,7 +112,8 @@ impl Edge {
             if name.ends_with("(workerd") && fields.get(1) == Some(&node.as_str()) {
                 let ticks = |field: usize| fields.get(field).and_then(|it| it.parse::<u64>().ok());
                 let ticks = ticks(11).zip(ticks(12)).context("no times")?;
-                return Ok(Duration::from_millis((ticks.0 + ticks.1) * 10));
+                let rough = Duration::from_millis((ticks.0 + ticks.1) * 10);
+                return Ok(exact_cpu(&entry.path()).unwrap_or(rough));
             }
         }
         bail!("workerd is not running")

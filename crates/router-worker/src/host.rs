@@ -22,14 +22,14 @@ use router_wire::error::ClientError;
 use router_wire::translate::{RequestExtra, estimate_tokens};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
+use worker::Env;
 use worker::send::{SendFuture, SendWrapper};
 use worker::worker_sys::Context;
-use worker::{Env, ObjectNamespace};
 
-use crate::body::{Broken, Incoming};
 use crate::clock::{Moment, Sleep};
+use crate::incoming::{Broken, Incoming};
 use crate::isolate::isolate;
-use crate::objects::{self, BINDING, Counted};
+use crate::objects::{self, Counted, Owners};
 use crate::upstream;
 
 /// What an operator should know where there is no namespace of owners.
@@ -41,7 +41,7 @@ const ALONE: &str = "limits are counted in the memory of each isolate: bind a Du
 pub(crate) struct Edge {
     snapshot: Arc<Snapshot>,
     /// `None` where no namespace is bound.
-    owners: Option<SendWrapper<ObjectNamespace>>,
+    owners: Option<Owners>,
     context: Arc<SendWrapper<Context>>,
 }
 
@@ -56,7 +56,7 @@ pub(crate) enum Reservation {
 
 impl Edge {
     pub(crate) fn new(snapshot: Arc<Snapshot>, env: &Env, context: Context) -> Self {
-        let owners = env.durable_object(BINDING).ok().map(SendWrapper::new);
+        let owners = Owners::bound(env);
         Self { snapshot, owners, context: Arc::new(SendWrapper::new(context)) }
     }
 

@@ -2,6 +2,7 @@
 //
 // A bug that traps leaves the module's memory in an unknown state, so the module is then started
 // anew; the request that met the bug gets an error, and the isolate goes on serving.
+import { DurableObject } from "cloudflare:workers";
 import module from "./index_bg.wasm";
 import * as router from "./index_bg.js";
 
@@ -40,25 +41,19 @@ export default {
 };
 
 /** The owner of one provider's limits, cooldowns, circuits and sessions. */
-export class ProviderState {
-  constructor(state, env) {
-    this.state = state;
-    this.env = env;
-    this.start();
-  }
-
+export class ProviderState extends DurableObject {
   start() {
     this.generation = generation;
-    this.owner = new router.ProviderState(this.state, this.env);
+    this.owner = new router.ProviderState(this.ctx, this.env);
   }
 
-  async fetch(request) {
+  async ask(question) {
     if (this.generation !== generation) this.start();
     try {
-      return await this.owner.fetch(request);
+      return await this.owner.ask(question);
     } catch (error) {
       restart(error);
-      return failed();
+      throw error;
     }
   }
 }

@@ -9,12 +9,16 @@ use std::time::Duration;
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt};
+use js_sys::{Promise, Reflect};
 use router_core::plan::Plan;
 use router_core::state::{Admission, Call, Part, Refused};
 use router_core::time::UnixMs;
 use router_drive::within;
-use wasm_bindgen::JsValue;
-use worker::{Method, ObjectNamespace, Request, RequestInit, Stub};
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use worker::Env;
+use worker::send::SendWrapper;
 
 use crate::clock::{Moment, words};
 use crate::host::Edge;
@@ -22,15 +26,48 @@ use crate::isolate::isolate;
 use crate::protocol::{Ask, Event, Question, Reply};
 
 /// The binding of the namespace with the owners.
-pub(crate) const BINDING: &str = "PROVIDERS";
+const BINDING: &str = "PROVIDERS";
 /// How old what an owner said may be when a request with a choice is planned.
 const VIEW_AGE_MAX_MS: u64 = 1_000;
 /// Owners asked for one plan at most: each is a subrequest, of which a plan of Cloudflare's has few.
 const VIEWS_MAX: usize = 8;
-/// How long an owner may take. After that the isolate counts by itself.
+/// How long an owner may take while a client waits. After that the isolate counts by itself.
 const OWNER_TIME_MAX: Duration = Duration::from_secs(3);
-/// Where requests to an owner seem to go; they do not leave the platform.
-const ADDRESS: &str = "https://owner/";
+
+#[wasm_bindgen]
+extern "C" {
+    /// The namespace of the owners.
+    #[derive(Clone)]
+    type Namespace;
+
+    #[wasm_bindgen(method, catch, js_name = getByName)]
+    fn get_by_name(this: &Namespace, name: &str) -> Result<Remote, JsValue>;
+
+    /// An owner, wherever it runs.
+    type Remote;
+
+    /// Answers a question; both are JSON.
+    #[wasm_bindgen(method, catch)]
+    fn ask(this: &Remote, question: &str) -> Result<Promise, JsValue>;
+}
+
+/// Where all owners are found.
+#[derive(Clone)]
+pub(crate) struct Owners(SendWrapper<Namespace>);
+
+impl Owners {
+    /// The owners, if their namespace is bound.
+    pub(crate) fn bound(env: &Env) -> Option<Self> {
+        let namespace = Reflect::get(env, &BINDING.into()).ok().filter(JsValue::is_object)?;
+        // Another kind of binding may have this name.
+        let is_namespace = Reflect::has(&namespace, &"getByName".into()).unwrap_or_default();
+        is_namespace.then(|| Self(SendWrapper::new(namespace.unchecked_into())))
+    }
+
+    fn find(&self, name: &str) -> Option<Remote> {
+        self.0.get_by_name(name).ok()
+    }
+}
 
 /// When the owners last spoke, by provider.
 #[derive(Debug, Default)]
@@ -72,7 +109,7 @@ impl Counted {
 
 /// Asks the owners of everything `plan` looked at, where it had a choice and what is known of them
 /// is old. True if any of them answered: then there is something new to plan with.
-pub(crate) async fn look(host: &Edge, namespace: &ObjectNamespace, plan: &Plan) -> bool {
+pub(crate) async fn look(host: &Edge, owners: &Owners, plan: &Plan) -> bool {
     if plan.candidates.len() + plan.skipped.len() < 2 {
         // No choice: reserving it tells how it stands.
         return false;
@@ -90,8 +127,8 @@ pub(crate) async fn look(host: &Edge, namespace: &ObjectNamespace, plan: &Plan) 
         .filter(|provider| unknown || isolate().views.is_old(provider, now))
         .take(VIEWS_MAX);
     let asked = old.map(|provider| async move {
-        let stub = namespace.get_by_name(provider).ok()?;
-        let reply = ask(&stub, provider, Ask::View { session }).await.ok()?;
+        let stub = owners.find(provider)?;
+        let reply = ask_soon(&stub, provider, Ask::View { session }).await.ok()?;
         adopt(provider, reply.part);
         Some(())
     });
@@ -101,31 +138,31 @@ pub(crate) async fn look(host: &Edge, namespace: &ObjectNamespace, plan: &Plan) 
 /// Has the provider's owner count a call. `None` if it cannot be asked, or knows another config.
 pub(crate) async fn reserve(
     host: &Edge,
-    namespace: &ObjectNamespace,
+    owners: &Owners,
     plan: &Plan,
     index: usize,
 ) -> Option<Result<Counted, Refused>> {
     let (provider, call) = Call::of(host.catalog(), plan, index)?;
-    count(host, namespace, provider, Ask::Reserve(call)).await
+    count(host, owners, provider, Ask::Reserve(call)).await
 }
 
 /// Has the client key's owner count a request; `None` as for [`reserve`].
 pub(crate) async fn admit(
     host: &Edge,
-    namespace: &ObjectNamespace,
+    owners: &Owners,
     Admission { owner, tokens }: Admission,
 ) -> Option<Result<Counted, Refused>> {
-    count(host, namespace, owner, Ask::Admit(tokens)).await
+    count(host, owners, owner, Ask::Admit(tokens)).await
 }
 
 async fn count(
     host: &Edge,
-    namespace: &ObjectNamespace,
+    owners: &Owners,
     owner: String,
     what: Ask,
 ) -> Option<Result<Counted, Refused>> {
-    let stub = namespace.get_by_name(&owner).ok()?;
-    let reply = match ask(&stub, &owner, what).await {
+    let stub = owners.find(&owner)?;
+    let reply = match ask_soon(&stub, &owner, what).await {
         Ok(reply) => reply,
         Err(why) => {
             worker::console_warn!("the owner of {owner} cannot be asked: {why}");
@@ -147,7 +184,7 @@ async fn count(
 }
 
 /// Hands on what becomes of a call, as much at a time as there is.
-async fn tell(stub: Stub, owner: String, mut receiver: UnboundedReceiver<Event>) {
+async fn tell(stub: Remote, owner: String, mut receiver: UnboundedReceiver<Event>) {
     while let Some(event) = receiver.next().await {
         let mut events = vec![event];
         while let Some(Some(event)) = receiver.next().now_or_never() {
@@ -167,25 +204,18 @@ fn adopt(owner: &str, part: Option<Part>) {
     }
 }
 
-async fn ask(stub: &Stub, owner: &str, ask: Ask) -> Result<Reply, String> {
+/// Asks while a client waits for it.
+async fn ask_soon(stub: &Remote, owner: &str, what: Ask) -> Result<Reply, String> {
+    let deadline = Some(Moment::now() + OWNER_TIME_MAX);
+    let answered = within::<Edge, _>(deadline, ask(stub, owner, what)).await;
+    answered.unwrap_or_else(|| Err("no answer in time".to_owned()))
+}
+
+async fn ask(stub: &Remote, owner: &str, ask: Ask) -> Result<Reply, String> {
     let question = Question { owner: owner.to_owned(), ask };
     let text = serde_json::to_string(&question).map_err(|error| error.to_string())?;
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_body(Some(JsValue::from_str(&text)));
-    let request = Request::new_with_init(ADDRESS, &init).map_err(|error| error.to_string())?;
-    let answered = async {
-        let mut response = stub.fetch_with_request(request).await?;
-        let text = response.text().await?;
-        Ok::<_, worker::Error>((response.status_code(), text))
-    };
-    let deadline = Some(Moment::now() + OWNER_TIME_MAX);
-    let answered = within::<Edge, _>(deadline, answered).await;
-    let (status, text) = answered.ok_or("no answer in time")?.map_err(|error| match error {
-        worker::Error::Internal(thrown) => words(&thrown),
-        other => other.to_string(),
-    })?;
-    if status != 200 {
-        return Err(format!("{status}: {text}"));
-    }
-    serde_json::from_str(&text).map_err(|error| error.to_string())
+    let asked = stub.ask(&text).map_err(|thrown| words(&thrown))?;
+    let reply = JsFuture::from(asked).await.map_err(|thrown| words(&thrown))?;
+    let reply = reply.as_string().ok_or("no answer in text")?;
+    serde_json::from_str(&reply).map_err(|error| error.to_string())
 }

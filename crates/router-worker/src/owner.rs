@@ -4,7 +4,7 @@
 //! Plain data in, plain data out, so that it runs in a Durable Object and in a test alike. Asked
 //! once at a time, it counts exactly.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,9 @@ use crate::protocol::{Ask, Event, Reply};
 const LEASE: Duration = Duration::from_mins(15);
 /// Asked this often, it cleans up what has expired.
 const PRUNE_EVERY: u32 = 256;
+/// What may be lost if the platform fails is written down this long after the last time at the
+/// latest. Counts that a limit depends on never wait.
+const KEEP_EVERY: Duration = Duration::from_secs(1);
 /// What is known of a call whose end was never reported.
 const LOST: Settlement = Settlement { answered: true, used: None, effect: Effect::Nothing };
 
@@ -31,7 +34,20 @@ pub struct Owner {
     /// The number of the next call: never one from before a restart.
     next: u64,
     asked: u32,
-    revision: u64,
+    unkept: Unkept,
+    kept_at: UnixMs,
+}
+
+/// What changed since it was last kept.
+#[derive(Debug, Default)]
+struct Unkept {
+    /// The part.
+    part: bool,
+    /// A call was counted: a limit that forgets it lets too many pass.
+    counted: bool,
+    /// Sessions that were used.
+    sessions: BTreeSet<u64>,
+    pruned: bool,
 }
 
 /// A call under way.
@@ -42,7 +58,18 @@ struct Open {
     until: UnixMs,
 }
 
-/// What an answer changed, for whoever keeps it.
+/// When what changed has to be kept.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Due {
+    /// Nothing changed.
+    Never,
+    /// Before anybody is answered.
+    Now,
+    /// Then, together with what changes until then.
+    At(UnixMs),
+}
+
+/// What changed, for whoever keeps it.
 #[derive(Debug)]
 pub struct Kept {
     /// The part, if it changed.
@@ -65,10 +92,10 @@ impl Owner {
         let catalog = catalog.only(name)?;
         let mut state = kept.map_or_else(State::new, |part| State::of_part(part, sessions));
         let table = state.table(Arc::new(catalog), now);
-        let revision = state.revision();
         let next = now.0 << 16;
         let name = name.to_owned();
-        Some(Self { name, state, table, calls: BTreeMap::new(), next, asked: 0, revision })
+        let (calls, unkept, kept_at) = (BTreeMap::new(), Unkept::default(), UnixMs(0));
+        Some(Self { name, state, table, calls, next, asked: 0, unkept, kept_at })
     }
 
     /// Puts another config in force; what is known of an unchanged provider stays. False if the
@@ -79,10 +106,10 @@ impl Owner {
         true
     }
 
-    /// Answers, and says what to keep.
-    pub fn ask(&mut self, ask: Ask, now: UnixMs) -> (Reply, Kept) {
+    /// Answers.
+    pub fn ask(&mut self, ask: Ask, now: UnixMs) -> Reply {
+        let before = self.state.revision();
         self.expire(now);
-        let mut sessions = Vec::new();
         let mut seen = None;
         let mut reserved = None;
         match ask {
@@ -99,25 +126,43 @@ impl Owner {
             }
             Ask::Tell(events) => {
                 for event in events {
-                    sessions.extend(self.take_in(event, now));
+                    let session = self.take_in(event, now);
+                    self.unkept.sessions.extend(session);
                 }
             }
         }
         self.asked = self.asked.wrapping_add(1);
-        let pruned = self.asked.is_multiple_of(PRUNE_EVERY);
-        if pruned {
+        if self.asked.is_multiple_of(PRUNE_EVERY) {
             self.state.prune(now);
+            self.unkept.pruned = true;
         }
-        let changed = std::mem::replace(&mut self.revision, self.state.revision()) != self.revision;
-        let kept = Kept {
-            part: self.part(None, now).filter(|_| changed),
-            sessions: sessions
-                .into_iter()
-                .filter_map(|key| Some((key, self.state.session_of(key, now)?)))
-                .collect(),
+        let changed = self.state.revision() != before;
+        self.unkept.part |= changed;
+        self.unkept.counted |= changed && matches!(reserved, Some(Ok(_)));
+        Reply { reserved, part: self.part(seen, now) }
+    }
+
+    /// When what changed has to be kept.
+    pub fn due(&self, now: UnixMs) -> Due {
+        let Unkept { part, counted, sessions, pruned } = &self.unkept;
+        let next = self.kept_at.after(KEEP_EVERY);
+        match *part || *pruned || !sessions.is_empty() {
+            false => Due::Never,
+            true if *counted || next <= now => Due::Now,
+            true => Due::At(next),
+        }
+    }
+
+    /// What changed and is now kept.
+    pub fn keep(&mut self, now: UnixMs) -> Kept {
+        let Unkept { part, counted: _, sessions, pruned } = std::mem::take(&mut self.unkept);
+        self.kept_at = now;
+        let used = |key| Some((key, self.state.session_of(key, now)?));
+        Kept {
+            part: self.part(None, now).filter(|_| part),
+            sessions: sessions.into_iter().filter_map(used).collect(),
             pruned,
-        };
-        (Reply { reserved, part: self.part(seen, now) }, kept)
+        }
     }
 
     fn part(&self, session: Option<u64>, now: UnixMs) -> Option<Part> {

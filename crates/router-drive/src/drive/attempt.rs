@@ -14,7 +14,7 @@ use router_wire::error::{ClientError, UpstreamError};
 use router_wire::gemini::count::write_answer;
 use router_wire::{Dialect, Usage, peek, tap};
 
-use super::collect::{ANSWER_BYTES_MAX, collect, collect_paced};
+use super::collect::{ANSWER_BYTES_MAX, collect, collect_paced, earlier};
 use super::decode::{Encoding, accepts};
 use super::outbound::{Translated, Unwanted, Way};
 use super::settle::Settling;
@@ -261,8 +261,8 @@ impl<H: Host> Call<'_, H> {
         body: H::Body,
         total: Option<H::Instant>,
     ) -> Result<Ready<H>, Failed> {
-        let body = within::<H, _>(total, collect_paced::<H>(body, self.timeouts)).await;
-        let body = body.unwrap_or(Err(Cut::Idle)).map_err(|cut| failure_of(&cut))?;
+        let body = collect_paced::<H>(body, self.timeouts, total).await;
+        let body = body.map_err(|cut| failure_of(&cut))?;
         let body = join(BytesMut::from(begun), body);
         let garbled =
             |what: &str| classify_transport(Fault::Garbled, Some(head.status.as_u16()), what);
@@ -310,7 +310,7 @@ impl<H: Host> Call<'_, H> {
     async fn answer(&self, request: Request<Payload>, total: Option<H::Instant>) -> Option<Bytes> {
         let sent = self.job.host.send(request, self.timeouts.connect);
         let (head, body) = within::<H, _>(total, sent).await?.ok()?.into_parts();
-        let body = within::<H, _>(total, collect_paced::<H>(body, self.timeouts)).await?.ok()?;
+        let body = collect_paced::<H>(body, self.timeouts, total).await.ok()?;
         let plain = Encoding::of(&head.headers).decode(&body, ANSWER_BYTES_MAX)?;
         let is_answer = head.status.is_success() && classified::<H>(&head, &plain).is_none();
         (is_answer && peek::peek(&plain).is_ok()).then_some(plain)
@@ -482,8 +482,4 @@ fn join(mut held: BytesMut, events: Bytes) -> Bytes {
 fn is_event_stream(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(CONTENT_TYPE) else { return false };
     value.as_bytes().to_ascii_lowercase().starts_with(b"text/event-stream")
-}
-
-fn earlier<T: Ord>(a: Option<T>, b: Option<T>) -> Option<T> {
-    a.into_iter().chain(b).min()
 }

@@ -10,15 +10,16 @@ use crate::host::{Host, within};
 /// Bytes of a whole answer at most; embeddings and pictures are the largest ones.
 pub(super) const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Reads a whole body, each piece of it within the idle timeout.
+/// Reads a whole body before `deadline`, each piece of it within the idle timeout.
 pub(super) async fn collect_paced<H: Host>(
     mut body: H::Body,
     timeouts: Timeouts,
+    deadline: Option<H::Instant>,
 ) -> Result<Bytes, Cut> {
     let mut whole = Pieces::default();
     loop {
         let idle = timeouts.idle.map(|idle| H::instant() + idle);
-        match within::<H, _>(idle, body.frame()).await {
+        match within::<H, _>(earlier(idle, deadline), body.frame()).await {
             None => return Err(Cut::Idle),
             Some(None) => return Ok(whole.join()),
             Some(Some(Err(error))) => return Err(Cut::Broken(H::words(&error))),
@@ -47,6 +48,11 @@ pub(super) async fn collect<H: Host>(
         }
     }
     Ok(whole.join())
+}
+
+/// The earlier of two moments, where there are any.
+pub(super) fn earlier<T: Ord>(a: Option<T>, b: Option<T>) -> Option<T> {
+    a.into_iter().chain(b).min()
 }
 
 /// A body as it arrives; a single piece is not copied.

@@ -46,7 +46,7 @@ fn call(session: Option<u64>) -> Ask {
 }
 
 fn reserve(owner: &mut Owner, now: UnixMs) -> Result<u64, Refused> {
-    owner.ask(call(None), now).0.reserved.unwrap()
+    owner.ask(call(None), now).reserved.unwrap()
 }
 
 fn settled(id: u64, answered: bool) -> Ask {
@@ -87,22 +87,58 @@ fn a_call_whose_end_nobody_reports_is_over_after_its_lease() {
 fn what_is_kept_survives_a_restart() {
     let catalog = catalog(None, Some(2));
     let mut first = owner(&catalog);
-    let (reply, kept) = first.ask(call(Some(7)), NOW);
-    let id = reply.reserved.unwrap().unwrap();
-    assert!(kept.part.is_some(), "a count is worth keeping");
+    let id = first.ask(call(Some(7)), NOW).reserved.unwrap().unwrap();
+    assert!(first.keep(NOW).part.is_some(), "a count is worth keeping");
     let committed = Event::Committed { id, first_output_ms: Some(20) };
     let how = Settlement { answered: true, used: None, effect: Effect::Success };
-    let (_, kept) = first.ask(Ask::Tell(vec![committed, Event::Settled { id, how }]), NOW);
+    first.ask(Ask::Tell(vec![committed, Event::Settled { id, how }]), NOW);
+    let kept = first.keep(NOW);
     let text = serde_json::to_string(&kept.part.unwrap()).unwrap();
     let sessions = kept.sessions.into_iter().map(|(_, session)| session).collect();
     let part = serde_json::from_str(&text).unwrap();
     let mut second = Owner::new(&catalog, "a", Some(part), sessions, NOW).unwrap();
-    let (reply, kept) = second.ask(Ask::View { session: Some(7) }, NOW);
-    assert!(kept.part.is_none(), "looking changes nothing");
+    let reply = second.ask(Ask::View { session: Some(7) }, NOW);
+    assert_eq!(second.due(NOW), Due::Never, "looking changes nothing");
     let part = serde_json::to_string(&reply.part.unwrap()).unwrap();
     assert!(part.contains("\"session\":"), "{part}");
     assert!(reserve(&mut second, NOW).is_ok());
     assert!(reserve(&mut second, NOW).is_err(), "one of two was used before");
+}
+
+#[test]
+fn counts_are_kept_at_once_and_the_rest_once_a_second() {
+    let mut owner = owner(&catalog(None, Some(50)));
+    assert_eq!(owner.due(NOW), Due::Never);
+    let id = reserve(&mut owner, NOW).unwrap();
+    assert_eq!(owner.due(NOW), Due::Now);
+    owner.keep(NOW);
+    assert_eq!(owner.due(NOW), Due::Never, "it is kept");
+    owner.ask(settled(id, true), NOW);
+    let (soon, next) = (NOW.after(Duration::from_millis(999)), NOW.after(KEEP_EVERY));
+    assert_eq!([owner.due(NOW), owner.due(soon)], [Due::At(next); 2], "how it ended may wait");
+    assert_eq!(owner.due(next), Due::Now, "but not for longer");
+    let second = reserve(&mut owner, soon).unwrap();
+    assert_eq!(owner.due(soon), Due::Now, "the next count takes it along");
+    assert!(owner.keep(soon).part.is_some());
+    owner.ask(settled(second, true), soon.after(KEEP_EVERY));
+    assert_eq!(owner.due(soon.after(KEEP_EVERY)), Due::Now, "nothing was kept for a second");
+}
+
+#[test]
+fn a_call_that_no_limit_counts_is_not_kept_at_once() {
+    let unlimited = Catalog {
+        providers: vec![Provider {
+            buckets: Vec::new(),
+            ..catalog(None, None).providers.remove(0)
+        }],
+        ..Catalog::default()
+    };
+    let mut owner = owner(&unlimited);
+    let id = owner.ask(call(Some(7)), NOW).reserved.unwrap().unwrap();
+    assert_eq!(owner.due(NOW), Due::Never);
+    owner.ask(settled(id, true), NOW);
+    assert_eq!(owner.due(NOW), Due::Now, "its session is, after a quiet second");
+    assert_eq!(owner.keep(NOW).sessions.len(), 0, "if it was placed");
 }
 
 #[test]
@@ -120,12 +156,12 @@ fn a_client_key_has_an_owner_that_counts_its_requests() {
     let clients = vec![client(vec![bucket(None, Some(2))])];
     let catalog = Catalog { clients, ..catalog(None, None) };
     let mut owner = Owner::new(&catalog, "client:team", None, Vec::new(), NOW).unwrap();
-    let admit = |owner: &mut Owner| owner.ask(Ask::Admit(Tokens::default()), NOW).0.reserved;
+    let admit = |owner: &mut Owner| owner.ask(Ask::Admit(Tokens::default()), NOW).reserved;
     let first = admit(&mut owner).unwrap().unwrap();
     let second = admit(&mut owner).unwrap().unwrap();
     owner.ask(settled(first, true), NOW);
-    let (_, kept) = owner.ask(settled(second, false), NOW);
-    let part = kept.part.map(|part| serde_json::to_string(&part).unwrap()).unwrap();
+    owner.ask(settled(second, false), NOW);
+    let part = owner.keep(NOW).part.map(|part| serde_json::to_string(&part).unwrap()).unwrap();
     let kept = serde_json::from_str(&part).unwrap();
     let mut again = Owner::new(&catalog, "client:team", Some(kept), Vec::new(), NOW).unwrap();
     assert!(admit(&mut again).unwrap().is_ok(), "the second was given back");

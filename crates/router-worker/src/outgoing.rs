@@ -1,4 +1,4 @@
-//! Bodies that come in from JavaScript, and those that go out to it.
+//! Bodies that go out to JavaScript: answers, streamed to a client that may leave.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -10,93 +10,16 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_channel::oneshot;
-use futures_util::StreamExt;
 use http_body::{Body, Frame};
-use js_sys::{Object, Reflect, Uint8Array};
+use js_sys::Uint8Array;
 use router_drive::ReplyBody;
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::future_to_promise;
-use wasm_streams::readable::IntoStream;
-use web_sys::{AbortController, AbortSignal, ReadableStream, ReadableStreamDefaultController};
-use worker::send::SendWrapper;
+use web_sys::{AbortSignal, ReadableStream, ReadableStreamDefaultController};
 
-use crate::clock::words;
+use crate::glue::fill;
 use crate::host::Edge;
-
-/// A body of a request or an answer, as it arrives. Dropped before its end, it cancels the stream,
-/// and with an answer the call.
-pub(crate) struct Incoming {
-    /// `None` where there is none.
-    stream: Option<SendWrapper<IntoStream<'static>>>,
-    /// Ends the call.
-    _call: Option<AbortOnDrop>,
-}
-
-/// Ends a `fetch`, whatever it is doing.
-pub(crate) struct AbortOnDrop(pub(crate) SendWrapper<AbortController>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// Why a body broke off.
-#[derive(Debug)]
-pub(crate) struct Broken(String);
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Broken {}
-
-impl Incoming {
-    /// A body; `call` is the call it belongs to.
-    pub(crate) fn new(stream: Option<ReadableStream>, call: Option<AbortOnDrop>) -> Self {
-        let stream = stream.map(|stream| {
-            let stream = wasm_streams::ReadableStream::from_raw(stream.unchecked_into());
-            SendWrapper::new(stream.into_stream())
-        });
-        Self { stream, _call: call }
-    }
-}
-
-impl fmt::Debug for Incoming {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Incoming").finish_non_exhaustive()
-    }
-}
-
-impl Body for Incoming {
-    type Data = Bytes;
-    type Error = Broken;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        let Some(stream) = &mut self.stream else { return Poll::Ready(None) };
-        let piece = ready!(stream.poll_next_unpin(cx));
-        if !matches!(piece, Some(Ok(_))) {
-            self.stream = None;
-        }
-        Poll::Ready(piece.map(|piece| match piece {
-            Ok(piece) => {
-                let bytes = piece.unchecked_into::<Uint8Array>().to_vec();
-                Ok(Frame::data(bytes.into()))
-            }
-            Err(thrown) => Err(Broken(words(&thrown))),
-        }))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.stream.is_none()
-    }
-}
 
 /// The body of an answer that is being sent; whoever gives it up ends the call.
 type Held = Rc<RefCell<ReplyBody<Edge>>>;
@@ -214,13 +137,6 @@ impl Outgoing {
     /// A body for a client that may go away, as JavaScript reads it: pulled, piece by piece.
     pub(crate) fn stream(body: ReplyBody<Edge>, gone: Gone) -> Result<ReadableStream, JsValue> {
         gone.hold(body);
-        let source = JsValue::from(Self(Rc::new(RefCell::new(Some(gone)))));
-        // Nothing is asked for before the client reads.
-        let ahead = Object::new();
-        Reflect::set(&ahead, &"highWaterMark".into(), &0.into())?;
-        ReadableStream::new_with_underlying_source_and_strategy(
-            source.unchecked_ref(),
-            ahead.unchecked_ref(),
-        )
+        fill(JsValue::from(Self(Rc::new(RefCell::new(Some(gone))))))
     }
 }
