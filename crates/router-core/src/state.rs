@@ -43,7 +43,7 @@ mod view;
 
 pub use admit::Admission;
 pub use clear::Held;
-pub use part::{Call, Part, Session};
+pub use part::{Call, Part, Report, Session};
 pub use peers::{Pinned, SharedSession};
 pub use reserve::{Effect, Refused, Reservation, Settlement};
 pub use saved::Saved;

@@ -29,7 +29,7 @@ use worker::worker_sys::Context;
 use crate::clock::{Moment, Sleep};
 use crate::incoming::{Broken, Incoming};
 use crate::isolate::isolate;
-use crate::objects::{self, Counted, Owners};
+use crate::objects::{self, Counted, Free, Owners};
 use crate::upstream;
 
 /// What an operator should know where there is no namespace of owners.
@@ -50,6 +50,8 @@ pub(crate) struct Edge {
 pub(crate) enum Reservation {
     /// By its owner.
     Owned(Counted),
+    /// By nobody, as nothing limits it. Its owner hears of it.
+    Free(Box<Free>),
     /// By this isolate, as there is no owner or it cannot be asked.
     Alone(state::Reservation),
 }
@@ -62,6 +64,10 @@ impl Edge {
 
     pub(crate) fn catalog(&self) -> &Catalog {
         &self.snapshot.config.catalog
+    }
+
+    pub(crate) fn table(&self) -> &state::Table {
+        &self.snapshot.table
     }
 
     /// Has the platform wait for `future` even if the client does not.
@@ -189,10 +195,13 @@ impl Host for Edge {
         index: usize,
     ) -> impl Future<Output = Result<Reservation, Refused>> + Send {
         SendFuture::new(async move {
-            if let Some(owners) = &self.owners
-                && let Some(reserved) = objects::reserve(self, owners, plan, index).await
-            {
-                return reserved.map(Reservation::Owned);
+            if let Some(owners) = &self.owners {
+                if let Some(free) = objects::free(self, owners, plan, index) {
+                    return Ok(Reservation::Free(Box::new(free)));
+                }
+                if let Some(reserved) = objects::reserve(self, owners, plan, index).await {
+                    return reserved.map(Reservation::Owned);
+                }
             }
             let mut state = isolate().state();
             let reserved = state.reserve(&self.snapshot.table, plan, index, Self::now());
@@ -203,6 +212,7 @@ impl Host for Edge {
     fn commit(&self, reservation: &mut Reservation, first_output: Option<Duration>) {
         match reservation {
             Reservation::Owned(counted) => counted.commit(first_output),
+            Reservation::Free(free) => free.commit(first_output),
             Reservation::Alone(own) => isolate().state().commit(own, first_output, Self::now()),
         }
     }
@@ -210,6 +220,7 @@ impl Host for Edge {
     fn settle(&self, reservation: Reservation, how: &Settlement) {
         match reservation {
             Reservation::Owned(counted) => counted.settle(*how),
+            Reservation::Free(free) => free.settle(*how),
             Reservation::Alone(own) => isolate().state().settle(own, how, Self::now()),
         }
     }

@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt};
 use js_sys::{Promise, Reflect};
 use router_core::plan::Plan;
-use router_core::state::{Admission, Call, Part, Refused};
+use router_core::state::{Admission, Call, Effect, Part, Refused, Report, Reservation, Settlement};
 use router_core::time::UnixMs;
 use router_drive::within;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -95,16 +95,72 @@ pub(crate) struct Counted {
 impl Counted {
     /// The first output came.
     pub(crate) fn commit(&self, first_output: Option<Duration>) {
-        let ms = first_output.map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX));
-        let committed = Event::Committed { id: self.id, first_output_ms: ms };
+        let committed = Event::Committed { id: self.id, first_output_ms: first_output.map(ms) };
         // Nobody listens only when the request is being torn down.
         let _ = self.events.unbounded_send(committed);
     }
 
     /// The call is over.
-    pub(crate) fn settle(self, how: router_core::state::Settlement) {
+    pub(crate) fn settle(self, how: Settlement) {
         let _ = self.events.unbounded_send(Event::Settled { id: self.id, how });
     }
+}
+
+/// A call that nothing counts: its owner hears of it when it is over.
+#[derive(Debug)]
+pub(crate) struct Free {
+    own: Reservation,
+    report: Report,
+    begun: Moment,
+    events: UnboundedSender<Event>,
+}
+
+impl Free {
+    /// The first output came.
+    pub(crate) fn commit(&mut self, first_output: Option<Duration>) {
+        let now = Moment::now().unix();
+        isolate().state().commit(&mut self.own, first_output, now);
+        self.report.committed = true;
+        self.report.first_output_ms = first_output.map(ms);
+    }
+
+    /// The call is over.
+    pub(crate) fn settle(mut self, how: Settlement) {
+        let now = Moment::now();
+        isolate().state().settle(self.own, &how, now.unix());
+        self.report.began_ms_ago = ms(now - self.begun);
+        self.report.how = how;
+        let _ = self.events.unbounded_send(Event::Over(self.report));
+    }
+}
+
+fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A call that need not wait for its owner: nothing counts it, and what the owner last said is not
+/// old. `None` for any other.
+pub(crate) fn free(host: &Edge, owners: &Owners, plan: &Plan, index: usize) -> Option<Free> {
+    let (provider, call) = Call::of(host.catalog(), plan, index)?;
+    let begun = Moment::now();
+    if isolate().views.is_old(&provider, begun.unix()) {
+        return None;
+    }
+    let owner = owners.find(&provider)?;
+    let own = isolate().state().reserve_free(host.table(), plan, index, begun.unix())?;
+    let how = Settlement { answered: false, used: None, effect: Effect::Nothing };
+    let report = Report { call, began_ms_ago: 0, committed: false, first_output_ms: None, how };
+    let events = listen(host, owner, provider);
+    Some(Free { own, report, begun, events })
+}
+
+/// Where to say what becomes of a call.
+fn listen(host: &Edge, remote: Remote, owner: String) -> UnboundedSender<Event> {
+    let (events, receiver) = unbounded();
+    // Ends when the call is settled; until then the request is not over for the platform, even if
+    // its client is gone.
+    host.wait_until(tell(remote, owner, receiver));
+    events
 }
 
 /// Asks the owners of everything `plan` looked at, where it had a choice and what is known of them
@@ -173,13 +229,7 @@ async fn count(
     match reply.reserved? {
         Err(Refused::Unplanned) => None,
         Err(refused) => Some(Err(refused)),
-        Ok(id) => {
-            let (events, receiver) = unbounded();
-            // Ends when the call is settled; until then the request is not over for the platform,
-            // even if its client is gone.
-            host.wait_until(tell(stub, owner, receiver));
-            Some(Ok(Counted { id, events }))
-        }
+        Ok(id) => Some(Ok(Counted { id, events: listen(host, stub, owner) })),
     }
 }
 

@@ -190,6 +190,10 @@ impl Owner {
                 self.state.settle(open.reservation, &how, now);
                 open.session
             }
+            Event::Over(report) => {
+                self.state.report(&self.table, &report, now);
+                report.call.session
+            }
         }
     }
 

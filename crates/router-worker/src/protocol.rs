@@ -1,7 +1,7 @@
 //! What a Worker and the owner of a provider's or a client key's state say to each other, as JSON.
 
 use router_core::bucket::Tokens;
-use router_core::state::{Call, Part, Refused, Settlement};
+use router_core::state::{Call, Part, Refused, Report, Settlement};
 use serde::{Deserialize, Serialize};
 
 /// A question, and whom it is for.
@@ -25,12 +25,12 @@ pub enum Ask {
     Reserve(Call),
     /// Count a request that may use so much in all limits of the client key, or in none.
     Admit(Tokens),
-    /// This became of calls that were counted.
+    /// This became of calls.
     Tell(Vec<Event>),
 }
 
 /// What became of a call.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub enum Event {
     /// Its first output came.
     Committed {
@@ -46,6 +46,8 @@ pub enum Event {
         /// How it ended.
         how: Settlement,
     },
+    /// A call is over that nothing counts, and of which nothing was said before.
+    Over(Report),
 }
 
 /// An owner's answer.

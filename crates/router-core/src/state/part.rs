@@ -3,16 +3,19 @@
 //! ```text
 //!   Call::of(plan, candidate) --> owner: reserve_call --> Reservation | Refused
 //!                                 owner: part         --> adopt       (what planning then sees)
+//!   reserve_free, settled ------> owner: report                       (calls that nothing counts)
 //! ```
 //!
 //! The owner's state is the truth and has one provider: [`Catalog::only`] makes its catalog. A
 //! planner's own state follows the parts it is told, and keeps its rotations to itself.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::admit;
 use super::saved::{Saved, SavedProvider, SavedSession};
-use super::{CredentialState, ProviderState, Refused, Reservation, State, Table};
+use super::{CredentialState, ProviderState, Refused, Reservation, Settlement, State, Table};
 use crate::affinity::PinKey;
 use crate::bucket::Tokens;
 use crate::catalog::{Catalog, ModelRef, Timeouts};
@@ -33,6 +36,21 @@ pub struct Call {
     pub tokens: Tokens,
     /// The request's session on its route.
     pub session: Option<u64>,
+}
+
+/// A call that nothing counts ([`State::reserve_free`]), when it is over.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Report {
+    /// The call.
+    pub call: Call,
+    /// How long ago it was reserved, in milliseconds.
+    pub began_ms_ago: u64,
+    /// Whether its first output came.
+    pub committed: bool,
+    /// How long after it was sent, in milliseconds; `None` where that says nothing.
+    pub first_output_ms: Option<u64>,
+    /// How it ended.
+    pub how: Settlement,
 }
 
 /// What one provider's state says, and where one session is in it.
@@ -117,6 +135,26 @@ impl State {
         self.reserve(table, &plan, 0, now)
     }
 
+    /// Takes in what became of a call that nothing counts.
+    pub fn report(&mut self, table: &Table, report: &Report, now: UnixMs) {
+        let Some(plan) = report.call.plan(table.catalog()) else { return };
+        let Some(candidate) = plan.candidates.first() else { return };
+        let view = self.view(table);
+        let Some(place) = view.place(candidate.model, candidate.credential) else { return };
+        let mut reservation = Reservation {
+            place,
+            tokens: view.expected(candidate.model, plan.tokens),
+            started: UnixMs(now.0.saturating_sub(report.began_ms_ago)),
+            pin: plan.pin,
+            ..Reservation::default()
+        };
+        if report.committed {
+            let first_output = report.first_output_ms.map(Duration::from_millis);
+            self.commit(&mut reservation, first_output, now);
+        }
+        self.settle(reservation, &report.how, now);
+    }
+
     /// One provider's part, with one of its sessions.
     pub fn part(&self, provider: &str, session: Option<u64>, now: UnixMs) -> Option<Part> {
         let state = self.providers.iter().find(|state| state.id == provider)?;
@@ -195,13 +233,12 @@ impl ProviderState {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Duration;
 
     use super::*;
     use crate::catalog::Strategy;
     use crate::cooldown::Scope;
     use crate::failure::FailureClass;
-    use crate::state::{Effect, Settlement};
+    use crate::state::Effect;
     use crate::testing::{World, catalog};
 
     /// The state of provider `a`, kept apart.
@@ -270,6 +307,63 @@ mod tests {
             owner.tell(world, None);
             assert_eq!(world.turn("x"), "b");
         }
+    }
+
+    #[test]
+    fn a_call_that_nothing_counts_is_told_of_when_it_is_over() {
+        let make = || World::new(catalog("ab").alias("x", Strategy::Ordered, "a b", ""));
+        let (mut one, mut two) = (make(), make());
+        let mut owner = Owner::new(&one);
+        let plan = one.plan("x");
+        let free = one.state.reserve_free(&one.table, &plan, 0, one.now).unwrap();
+        let (_, call) = Call::of(one.table.catalog(), &plan, 0).unwrap();
+        let cooldown = Some((Scope::Lane, Duration::from_secs(30)));
+        let effect = Effect::Failure { class: FailureClass::RateLimited, cooldown, circuit: None };
+        let how = Settlement { answered: true, used: None, effect };
+        one.state.settle(free, &how, one.now);
+        assert_eq!(one.turn("x"), "b", "who made the call knows at once");
+        let report =
+            Report { call, began_ms_ago: 50, committed: false, first_output_ms: None, how };
+        let json = serde_json::to_string(&report).unwrap();
+        owner.state.report(&owner.table, &serde_json::from_str(&json).unwrap(), one.now);
+        owner.tell(&mut two, None);
+        assert_eq!(two.turn("x"), "b", "and everybody when the owner does");
+        // A call that began before that failure and succeeds after it disproves nothing.
+        let how = Settlement { answered: true, used: None, effect: Effect::Success };
+        let early = Report { committed: true, how, ..report };
+        owner.state.report(&owner.table, &early, one.now);
+        owner.tell(&mut two, None);
+        assert_eq!(two.turn("x"), "b");
+        let late = Report { began_ms_ago: 0, ..early };
+        two.now = two.now.after(Duration::from_secs(1));
+        owner.state.report(&owner.table, &late, two.now);
+        owner.tell(&mut two, None);
+        assert_eq!(two.turn("x"), "ab", "one that began after it does");
+    }
+
+    #[test]
+    fn what_a_bucket_counts_or_a_circuit_waits_for_is_not_free() {
+        let mut world = World::new(catalog("a").monthly("a", 3));
+        let plan = world.plan("a/m");
+        for _ in 0..5 {
+            assert!(world.state.reserve_free(&world.table, &plan, 0, world.now).is_none());
+        }
+        assert_eq!(world.plan("a/m").candidates.len(), 1, "asking used nothing up");
+
+        let mut world = World::new(catalog("a"));
+        let circuit = Some(Scope::Model);
+        let effect = Effect::Failure { class: FailureClass::Overloaded, cooldown: None, circuit };
+        let how = Settlement { answered: true, used: None, effect };
+        for _ in 0..world.table.catalog().routing.circuit.failures {
+            let plan = world.plan("a/m");
+            let call = world.state.reserve_free(&world.table, &plan, 0, world.now).unwrap();
+            world.state.settle(call, &how, world.now);
+        }
+        world.now = world.now.after(world.table.catalog().routing.circuit.cooldown);
+        let plan = world.plan("a/m");
+        assert!(world.state.reserve_free(&world.table, &plan, 0, world.now).is_none());
+        let probe = world.state.reserve(&world.table, &plan, 0, world.now);
+        assert!(probe.is_ok(), "the probe is still to be had");
     }
 
     #[test]

@@ -140,6 +140,30 @@ impl State {
         Ok(reservation)
     }
 
+    /// The same for a call that nothing counts and nothing tells apart from any other: no bucket, no
+    /// circuit that waits for a probe. Where its state has an owner, that may hear of it when it
+    /// is over. `None` if it is not such a call, or refused.
+    pub fn reserve_free(
+        &mut self,
+        table: &Table,
+        plan: &Plan,
+        candidate: usize,
+        now: UnixMs,
+    ) -> Option<Reservation> {
+        let model = plan.candidates.get(candidate)?.model;
+        if !table.provider(model)?.counted_by.get(model.model)?.is_empty() {
+            return None;
+        }
+        let reservation = self.reserve(table, plan, candidate, now).ok()?;
+        let Probes { provider, model, lane } = reservation.probes;
+        if !(provider || model || lane) {
+            return Some(reservation);
+        }
+        let unsent = Settlement { answered: false, used: None, effect: Effect::Nothing };
+        self.settle(reservation, &unsent, now);
+        None
+    }
+
     /// The call produced its first output: the candidate works. `first_output` is how long after
     /// it was sent; `None` for answers that are not streamed, which tell nothing of latency.
     pub fn commit(

@@ -2,7 +2,7 @@ use router_core::bucket::Tokens;
 use router_core::catalog::{
     Bucket, BucketModels, Client, Credential, Model, Provider, Window, WindowUnit,
 };
-use router_core::state::{Call, Refused};
+use router_core::state::{Call, Refused, Report};
 use router_wire::Dialect;
 
 use super::*;
@@ -139,6 +139,23 @@ fn a_call_that_no_limit_counts_is_not_kept_at_once() {
     owner.ask(settled(id, true), NOW);
     assert_eq!(owner.due(NOW), Due::Now, "its session is, after a quiet second");
     assert_eq!(owner.keep(NOW).sessions.len(), 0, "if it was placed");
+}
+
+#[test]
+fn what_became_of_a_call_that_nothing_counts_is_kept_with_its_session() {
+    let catalog = catalog(None, None);
+    let mut first = owner(&catalog);
+    let Ask::Reserve(call) = call(Some(7)) else { unreachable!() };
+    let how = Settlement { answered: true, used: None, effect: Effect::Success };
+    let report = Report { call, began_ms_ago: 40, committed: true, first_output_ms: Some(20), how };
+    let reply = first.ask(Ask::Tell(vec![Event::Over(report)]), NOW);
+    assert!(reply.reserved.is_none());
+    let kept = first.keep(NOW);
+    assert_eq!(kept.sessions.len(), 1);
+    let sessions = kept.sessions.into_iter().map(|(_, session)| session).collect();
+    let mut second = Owner::new(&catalog, "a", kept.part, sessions, NOW).unwrap();
+    let part = second.ask(Ask::View { session: Some(7) }, NOW).part.unwrap();
+    assert!(serde_json::to_string(&part).unwrap().contains("\"session\":"));
 }
 
 #[test]
