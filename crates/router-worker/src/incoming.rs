@@ -1,16 +1,18 @@
 //! Bodies that come in from JavaScript: a client's, and an upstream's.
 
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body::{Body, Frame};
 use js_sys::{Promise, Uint8Array};
-use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
@@ -60,10 +62,39 @@ enum Source {
 }
 
 /// A stream's reader. Dropped before the end, it says that nobody wants the rest.
+///
+/// What the platform calls is made once, not for each piece: that is a good part of what a piece
+/// costs.
 struct Reader {
     stream: ReadableStreamDefaultReader,
-    next: Option<JsFuture>,
+    /// Whether a piece was asked for that has not come.
+    asked: bool,
     has_ended: bool,
+    told: Rc<Told>,
+    /// What the platform calls with a piece, and what if there is none.
+    calls: Option<Calls>,
+}
+
+type Calls = [Closure<dyn FnMut(JsValue)>; 2];
+
+/// What the platform said of the piece that was asked for.
+#[derive(Default)]
+struct Told {
+    read: Cell<Option<Result<JsValue, JsValue>>>,
+    waker: RefCell<Option<Waker>>,
+    /// Of a reader that is gone: the platform may yet call them.
+    orphans: Cell<Option<Calls>>,
+}
+
+impl Told {
+    fn tell(&self, read: Result<JsValue, JsValue>) {
+        self.orphans.take();
+        self.read.set(Some(read));
+        let waker = self.waker.borrow_mut().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
 }
 
 /// Ends a `fetch`, whatever it is doing, unless there is nothing left to end.
@@ -166,13 +197,30 @@ impl Body for Incoming {
 impl Reader {
     fn new(stream: &ReadableStream) -> Self {
         let stream = stream.get_reader().unchecked_into();
-        Self { stream, next: None, has_ended: false }
+        let told = Rc::<Told>::default();
+        let [read, failed] = [Rc::clone(&told), Rc::clone(&told)];
+        let calls = Some([
+            Closure::new(move |result| read.tell(Ok(result))),
+            Closure::new(move |thrown| failed.tell(Err(thrown))),
+        ]);
+        Self { stream, asked: false, has_ended: false, told, calls }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Piece> {
-        let next = self.next.get_or_insert_with(|| self.stream.read().into());
-        let read = ready!(Pin::new(next).poll(cx));
-        self.next = None;
+        if !self.asked
+            && let Some([read, failed]) = &self.calls
+        {
+            self.asked = true;
+            let _ = self.stream.read().then2(read, failed);
+        }
+        let Some(read) = self.told.read.take() else {
+            let mut waker = self.told.waker.borrow_mut();
+            if !waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+                *waker = Some(cx.waker().clone());
+            }
+            return Poll::Pending;
+        };
+        self.asked = false;
         let read = read.map(JsCast::unchecked_into::<ReadableStreamReadResult>);
         self.has_ended = read.as_ref().map_or(true, |read| read.get_done().unwrap_or_default());
         Poll::Ready(match read {
@@ -184,6 +232,9 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
+        if self.asked {
+            self.told.orphans.set(self.calls.take());
+        }
         if !self.has_ended {
             leave(&self.stream);
         }
