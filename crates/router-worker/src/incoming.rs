@@ -124,10 +124,13 @@ impl Incoming {
                 Source::Short(carrier) => {
                     Source::Coming(SendWrapper::new(carrier.array_buffer().into()))
                 }
-                Source::Long(carrier) => match carrier.body() {
-                    Some(stream) => Source::Read(SendWrapper::new(Reader::new(&stream))),
-                    None => Source::Ended,
-                },
+                Source::Long(carrier) => {
+                    let Some(stream) = carrier.body() else {
+                        self.end();
+                        return Poll::Ready(None);
+                    };
+                    Source::Read(SendWrapper::new(Reader::new(&stream)))
+                }
                 Source::Coming(whole) => {
                     let whole = ready!(Pin::new(&mut **whole).poll(cx));
                     self.end();

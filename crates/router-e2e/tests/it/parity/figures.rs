@@ -122,7 +122,7 @@ fn measure(effort: &Effort) -> Result<Vec<Figure>> {
         figure("start", started.0, started.1, START_TARGET),
         figure("passing request, state in the isolate", alone, platform.0, PASS_TARGET),
         figure("passing request, state in a Durable Object", whole, platform.0, PASS_TARGET),
-        figure("the same, counted by a bucket there (a row written)", counted, platform.0, PASS_TARGET),
+        figure("the same, counted by a bucket: a row each", counted, platform.0, PASS_TARGET),
         figure("passing stream of 200 events", stream, platform.1, STREAM_TARGET),
         figure("translated stream of 200 events", translated, platform.1, STREAM_TARGET),
     ])
