@@ -40,13 +40,17 @@ fn owner(catalog: &Catalog) -> Owner {
     Owner::new(catalog, "a", None, Vec::new(), NOW).unwrap()
 }
 
-fn call(session: Option<u64>) -> Ask {
+fn call(session: Option<u64>) -> Call {
     let (model, credential) = ("m".to_owned(), "k".to_owned());
-    Ask::Reserve(Call { model, credential, probe: false, tokens: Tokens::default(), session })
+    Call { model, credential, probe: false, tokens: Tokens::default(), session }
+}
+
+fn reserving(session: Option<u64>) -> Ask {
+    Ask::Reserve(call(session))
 }
 
 fn reserve(owner: &mut Owner, now: UnixMs) -> Result<u64, Refused> {
-    owner.ask(call(None), now).reserved.unwrap()
+    owner.ask(reserving(None), now).reserved.unwrap()
 }
 
 fn settled(id: u64, answered: bool) -> Ask {
@@ -87,7 +91,7 @@ fn a_call_whose_end_nobody_reports_is_over_after_its_lease() {
 fn what_is_kept_survives_a_restart() {
     let catalog = catalog(None, Some(2));
     let mut first = owner(&catalog);
-    let id = first.ask(call(Some(7)), NOW).reserved.unwrap().unwrap();
+    let id = first.ask(reserving(Some(7)), NOW).reserved.unwrap().unwrap();
     assert!(first.keep(NOW).part.is_some(), "a count is worth keeping");
     let committed = Event::Committed { id, first_output_ms: Some(20) };
     let how = Settlement { answered: true, used: None, effect: Effect::Success };
@@ -134,7 +138,7 @@ fn a_call_that_no_limit_counts_is_not_kept_at_once() {
         ..Catalog::default()
     };
     let mut owner = owner(&unlimited);
-    let id = owner.ask(call(Some(7)), NOW).reserved.unwrap().unwrap();
+    let id = owner.ask(reserving(Some(7)), NOW).reserved.unwrap().unwrap();
     assert_eq!(owner.due(NOW), Due::Never);
     owner.ask(settled(id, true), NOW);
     assert_eq!(owner.due(NOW), Due::Now, "its session is, after a quiet second");
@@ -145,7 +149,7 @@ fn a_call_that_no_limit_counts_is_not_kept_at_once() {
 fn what_became_of_a_call_that_nothing_counts_is_kept_with_its_session() {
     let catalog = catalog(None, None);
     let mut first = owner(&catalog);
-    let Ask::Reserve(call) = call(Some(7)) else { unreachable!() };
+    let call = call(Some(7));
     let how = Settlement { answered: true, used: None, effect: Effect::Success };
     let report = Report { call, began_ms_ago: 40, committed: true, first_output_ms: Some(20), how };
     let reply = first.ask(Ask::Tell(vec![Event::Over(report)]), NOW);
