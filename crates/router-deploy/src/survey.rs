@@ -41,7 +41,10 @@ pub struct Existing {
 }
 
 /// Settings that are made in the dashboard, such as whether logs are kept.
-const KEPT_SETTINGS: [&str; 3] = ["observability", "logpush", "tail_consumers"];
+const KEPT_SETTINGS: [&str; 5] =
+    ["observability", "logpush", "tail_consumers", "placement", "limits"];
+/// What the API says of them and does not take.
+const TOLD_ONLY: [&str; 2] = ["status", "last_analyzed_at"];
 
 impl Existing {
     /// Whether the Worker has a master key that is not the config's.
@@ -111,11 +114,8 @@ pub(crate) async fn existing(
         modified: text(script, "modified_on"),
         ..Existing::default()
     };
-    for name in KEPT_SETTINGS {
-        if let Some(value) = settings.get(name).filter(|value| !value.is_null()) {
-            existing.settings.insert(name, value.clone());
-        }
-    }
+    let all = KEPT_SETTINGS.iter();
+    existing.settings = all.filter_map(|name| Some((*name, kept(settings.get(*name)?)?))).collect();
     for binding in settings.get("bindings").and_then(Value::as_array).into_iter().flatten() {
         let Some(name) = text(binding, "name") else { continue };
         if name == marker::NAME {
@@ -124,6 +124,16 @@ pub(crate) async fn existing(
         existing.bindings.insert(name, text(binding, "type").unwrap_or_default());
     }
     Ok(Some(existing))
+}
+
+/// A setting as an upload may repeat it; `None` where there is nothing to repeat.
+fn kept(told: &Value) -> Option<Value> {
+    let mut value = told.clone();
+    if let Some(members) = value.as_object_mut() {
+        members.retain(|name, value| !TOLD_ONLY.contains(&name.as_str()) && !value.is_null());
+        return (!members.is_empty()).then_some(value);
+    }
+    (!value.is_null()).then_some(value)
 }
 
 /// The account's part of workers.dev addresses.
@@ -194,4 +204,26 @@ async fn places(
 /// A text of an object.
 pub(crate) fn text(value: &Value, name: &str) -> Option<String> {
     value.get(name).and_then(Value::as_str).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_the_dashboard_says_is_repeated_without_what_only_the_api_says() {
+        for (told, expect) in [
+            (json!({"enabled": true, "head_sampling_rate": null}), Some(json!({"enabled": true}))),
+            (json!(true), Some(json!(true))),
+            (json!({"mode": "smart", "status": "SUCCESS"}), Some(json!({"mode": "smart"}))),
+            (json!({"last_analyzed_at": "2026-01-01T00:00:00Z"}), None),
+            (json!({"cpu_ms": 50}), Some(json!({"cpu_ms": 50}))),
+            (json!({}), None),
+            (json!(null), None),
+        ] {
+            assert_eq!(kept(&told), expect, "{told}");
+        }
+    }
 }
