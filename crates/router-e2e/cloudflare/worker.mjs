@@ -11,7 +11,7 @@ const TYPES = { "application/javascript+module": "ESModule", "application/wasm":
 
 const input = readline.createInterface({ input: process.stdin });
 const first = await new Promise((resolve) => input.once("line", resolve));
-const { module, bindings, objects, kv } = JSON.parse(first);
+const { module, bindings, objects, kv, persist } = JSON.parse(first);
 const manifest = JSON.parse(fs.readFileSync(path.join(module, "manifest.json"), "utf8"));
 
 const modules = manifest.modules.map(({ name, contentType }) => ({
@@ -33,6 +33,7 @@ const edge = new Miniflare({
   compatibilityFlags: manifest.compatibilityFlags,
   bindings,
   durableObjects: objects ? Object.fromEntries(bound) : {},
+  durableObjectsPersist: persist ?? false,
   kvNamespaces: kv ? ["LLM_ROUTER_CONFIG_KV"] : [],
   host: "127.0.0.1",
   port: 0,

@@ -51,7 +51,7 @@ impl Edge {
 
     /// Starts the Worker with these `bindings`, with Durable Objects if `objects` is true, and
     /// with the values of `kv` in the namespace of configs. `module` is another folder than the
-    /// built Worker's.
+    /// built Worker's; `persist` one that the objects' databases stay in.
     pub fn start_with(options: &Value) -> Result<Self> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cloudflare");
         if !folder.join("node_modules/miniflare").exists() {

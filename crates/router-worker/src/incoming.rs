@@ -25,7 +25,7 @@ use crate::glue::leave;
 
 /// Bytes of a body that is asked for in one piece, if its length is known: that takes a fraction
 /// of reading it as a stream. With a larger one nothing would seem to come for too long.
-const PIECE_BYTES_MAX: u64 = 256 * 1024;
+const SHORT_BYTES_MAX: u64 = 256 * 1024;
 
 #[wasm_bindgen]
 extern "C" {
@@ -134,11 +134,7 @@ impl Incoming {
                 Source::Coming(whole) => {
                     let whole = ready!(Pin::new(&mut **whole).poll(cx));
                     self.end();
-                    let whole = whole.map(|buffer| Uint8Array::new(&buffer));
-                    let is_some = |it: &Result<Uint8Array, _>| {
-                        it.as_ref().map_or(true, |bytes| bytes.length() > 0)
-                    };
-                    return Poll::Ready(Some(whole).filter(is_some));
+                    return Poll::Ready(Some(whole.map(|buffer| Uint8Array::new(&buffer))));
                 }
                 Source::Read(reader) => {
                     let piece = ready!(reader.poll(cx));
@@ -168,7 +164,7 @@ fn is_short(headers: &HeaderMap) -> bool {
     let is_json = text(CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"));
     // Decoded, it may have any length.
     let is_plain = !headers.contains_key(CONTENT_ENCODING);
-    is_json && is_plain && length.is_some_and(|length| length <= PIECE_BYTES_MAX)
+    is_json && is_plain && length.is_some_and(|length| length <= SHORT_BYTES_MAX)
 }
 
 impl fmt::Debug for Incoming {

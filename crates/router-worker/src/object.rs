@@ -150,7 +150,7 @@ impl Desk {
 
     /// Writes down what changed. The platform holds the answer back until that is safe.
     fn keep(&self, Inner { owner, snapshot, .. }: &mut Inner, now: UnixMs) -> Result<()> {
-        let Kept { part, sessions, pruned } = owner.keep(now);
+        let Kept { part, sessions, pruned } = owner.unkept(now);
         let sql = &self.sql;
         if let Some(part) = part {
             let json = serde_json::to_string(&part).map_err(|error| error.to_string())?;
@@ -167,6 +167,7 @@ impl Desk {
             let oldest = at.saturating_sub(i64::try_from(ttl).unwrap_or(i64::MAX));
             run(sql, DROP_SESSIONS, vec![oldest.into()])?;
         }
+        owner.kept(now);
         Ok(())
     }
 }

@@ -27,7 +27,7 @@ use crate::protocol::{Ask, Event, Question, Reply};
 
 /// The binding of the namespace with the owners.
 const BINDING: &str = "PROVIDERS";
-/// How old what an owner said may be when a request with a choice is planned.
+/// How old what an owner said may be when a request with a choice is planned, or goes ahead on it.
 const VIEW_AGE_MAX_MS: u64 = 1_000;
 /// Owners asked for one plan at most: each is a subrequest, of which a plan of Cloudflare's has few.
 const VIEWS_MAX: usize = 8;

@@ -153,16 +153,21 @@ impl Owner {
         }
     }
 
-    /// What changed and is now kept.
-    pub fn keep(&mut self, now: UnixMs) -> Kept {
-        let Unkept { part, counted: _, sessions, pruned } = std::mem::take(&mut self.unkept);
-        self.kept_at = now;
-        let used = |key| Some((key, self.state.session_of(key, now)?));
+    /// What changed and has to be kept.
+    pub fn unkept(&self, now: UnixMs) -> Kept {
+        let Unkept { part, counted: _, sessions, pruned } = &self.unkept;
+        let used = |key: &u64| Some((*key, self.state.session_of(*key, now)?));
         Kept {
-            part: self.part(None, now).filter(|_| part),
-            sessions: sessions.into_iter().filter_map(used).collect(),
-            pruned,
+            part: self.part(None, now).filter(|_| *part),
+            sessions: sessions.iter().filter_map(used).collect(),
+            pruned: *pruned,
         }
+    }
+
+    /// All of that is kept. What is not stays due.
+    pub fn kept(&mut self, now: UnixMs) {
+        self.unkept = Unkept::default();
+        self.kept_at = now;
     }
 
     fn part(&self, session: Option<u64>, now: UnixMs) -> Option<Part> {

@@ -125,6 +125,34 @@ fn a_client_that_leaves_cancels_the_upstream_and_gives_its_place_back() -> Resul
     Ok(())
 }
 
+/// No bucket counts these calls, so the later ones do not wait for their owner and are told of when
+/// they are over; what they taught is written down a little later.
+#[test]
+fn what_a_call_that_nothing_counts_teaches_outlives_the_worker() -> Result<()> {
+    let provider = Provider::start()?;
+    let mut config = config(&provider, &["m", "k"])?;
+    config["modelAliases"] = json!({"x": {"strategy": "ordered", "targets": ["demo/m", "demo/k"]}});
+    let folder = tempfile::tempdir()?;
+    let bindings = json!({"LLM_ROUTER_CONFIG_JSON": config.to_string()});
+    let options = json!({"bindings": bindings, "objects": true, "persist": folder.path()});
+    let serve = || {
+        provider.demo().reset();
+        provider.demo().script("m", Script::always(Fault::rate_limit(600)));
+        provider.demo().script("k", Script::default());
+        Edge::start_with(&options)
+    };
+    let edge = serve()?;
+    assert_eq!(chat(&edge, KEY.1, "demo/k")?.status, 200);
+    assert_eq!(chat(&edge, KEY.1, "x")?.status, 200);
+    assert_eq!(provider.demo().requests().len(), 3, "the first target was asked in vain");
+    std::thread::sleep(Duration::from_millis(2_500));
+    drop(edge);
+    let edge = serve()?;
+    assert_eq!(chat(&edge, KEY.1, "x")?.status, 200);
+    assert_eq!(provider.demo().requests().len(), 1, "it was not asked again");
+    Ok(())
+}
+
 #[test]
 fn without_a_provider_it_is_up_and_serves_no_model() -> Result<()> {
     let edge = Edge::start(&json!({"masterKey": KEY.1, "providers": []}))?;
